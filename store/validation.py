@@ -105,6 +105,8 @@ def _model(model: Model, world: World) -> Problems:
     yield from _text("litellm_model", model.litellm_model, MAX_NAME)
     if any(ch.isspace() for ch in model.litellm_model):
         yield InvalidField("litellm_model", "must not hold spaces, e.g. openai/gpt-4o.")
+    if model.litellm_model.endswith("/"):
+        yield InvalidField("litellm_model", "name the model behind the prefix, e.g. openai/gpt-4o.")
     yield from _text("description", model.description or "", MAX_TEXT, required=False)
     yield from _tokens("context_window", model.context_window)
     yield from _tokens("max_tokens", model.max_tokens)

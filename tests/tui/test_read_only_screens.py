@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
 from store.settings import Settings
-from tests.tui.conftest import make_app, running, settled
+from tests.tui.conftest import make_app, running, settings_for, settled
 from tests.tui.form_tools import TABS, dump, go_to, the_app
 from tests.tui.test_app import screen_text
 from tui.actions import ACTIONS, Action, Place
@@ -152,3 +153,16 @@ async def test_the_history_can_be_read_and_not_restored(read_only: Settings) -> 
         await settled(pilot)
         assert isinstance(app.screen, HistoryScreen)
         await unchanged(app, before)
+
+
+async def test_an_empty_list_offers_nothing_that_writes(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path / "new.db")
+    async with running(make_app(settings)):
+        pass  # read-only creates no store
+    app = make_app(replace(settings, read_only=True))
+    async with running(app) as pilot:
+        for key in "123":
+            await pilot.press(key)
+            await settled(pilot)
+            assert "Start without --read-only to add one." in screen_text(app)
+            assert "n adds one" not in screen_text(app)

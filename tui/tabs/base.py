@@ -71,6 +71,16 @@ class ThingTab(StoreTab):
         raise NotImplementedError
 
     @property
+    def how_to_begin(self) -> str:
+        """What an empty list says to do next."""
+        if self.store.read_only:
+            return f"Start without {self.store.settings.read_only_because} to add one."
+        return (
+            "n adds one. Or bring them in from LiteLLM's configuration:\n"
+            "aitui import litellm_config.yaml"
+        )
+
+    @property
     def hidden(self) -> frozenset[str]:
         """Actions that are not offered, because the store is read-only."""
         if not self.store.read_only:

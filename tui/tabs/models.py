@@ -106,12 +106,7 @@ class ModelsTab(ThingTab):
             return "Reading the store …"
         if self._models:
             return "No model matches.\n\nesc shows all again."
-        return (
-            "No models yet.\n\n"
-            "n adds one. Or bring them in from LiteLLM's configuration:\n"
-            "aitui import litellm_config.yaml\n\n"
-            "or look around first: aitui --demo"
-        )
+        return f"No models yet.\n\n{self.how_to_begin}\n\nor look around first: aitui --demo"
 
     # --- the filter bar ----------------------------------------------------------------------
 

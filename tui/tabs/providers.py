@@ -78,11 +78,7 @@ class ProvidersTab(ThingTab):
     def _empty_text(self) -> str:
         if not self._loaded:
             return "Reading the store …"
-        return (
-            "No providers yet.\n\n"
-            "n adds one. Or bring them in from LiteLLM's configuration:\n"
-            "aitui import litellm_config.yaml"
-        )
+        return f"No providers yet.\n\n{self.how_to_begin}"
 
     def chosen(self) -> Provider | None:
         """The provider under the cursor."""

@@ -64,11 +64,7 @@ class RoutesTab(ThingTab):
     def _empty_text(self) -> str:
         if not self._loaded:
             return "Reading the store …"
-        return (
-            "No routes yet.\n\n"
-            "n adds one. Or bring them in from LiteLLM's configuration:\n"
-            "aitui import litellm_config.yaml"
-        )
+        return f"No routes yet.\n\n{self.how_to_begin}"
 
     def chosen(self) -> Route | None:
         """The route under the cursor."""
