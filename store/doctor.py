@@ -96,6 +96,9 @@ def settings_failed(error: AituiError) -> Finding:
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
+    if settings.file is not None:
+        there = "the file is" if settings.file.exists() else "there is no file; it would be"
+        yield Finding(Level.OK, "settings", f"{there} {settings.file}")
     for setting in SETTINGS:
         source = settings.sources.get(setting.field, "default")
         value = getattr(settings, setting.field)

@@ -43,6 +43,8 @@ class Settings:
     """An IANA name such as Asia/Seoul; None is the machine's zone."""
     read_only: bool = False
     """Whether the door refuses to write, whoever asks."""
+    file: Path | None = None
+    """The settings file, whether it is there or would be."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Setting -> `default`, `file PATH`, `environment AITUI_X` or `flag --x`."""
 
@@ -181,12 +183,7 @@ def load_settings(flags: Mapping[str, str], environ: Mapping[str, str]) -> Setti
         if setting.is_path and said.base is not None:
             value = said.base / cast(Path, value)
         values[setting.field] = value
-    return Settings(**values, sources=sources)
-
-
-def settings_file(flags: Mapping[str, str], environ: Mapping[str, str]) -> Path:
-    """Where the settings file is, or would be."""
-    return _file(flags, environ)[0]
+    return Settings(**values, file=path, sources=sources)
 
 
 def _file(flags: Mapping[str, str], environ: Mapping[str, str]) -> tuple[Path, bool]:

@@ -303,3 +303,12 @@ async def test_a_check_that_takes_too_long_is_given_up(
             connection.commit()
         findings = await diagnose(settings, Environment({}), store)
     assert any("too large to be checked" in finding.message for finding in of(findings, "store"))
+
+
+def test_the_settings_file_is_named_whether_it_is_there_or_not(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    missing = [f.message for f in doctor._settings(Settings(tmp_path / "a.db", file=file))]
+    assert f"there is no file; it would be {file}" in missing
+    file.write_text("theme: textual-light\n")
+    found = [f.message for f in doctor._settings(Settings(tmp_path / "a.db", file=file))]
+    assert f"the file is {file}" in found

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from store.errors import AituiError, InvalidField
-from store.settings import SETTINGS, Settings, load_settings, settings_file
+from store.settings import SETTINGS, Settings, load_settings
 
 SECRET = "sk-proj-THISISAKEY1234567890"
 
@@ -44,7 +44,8 @@ def test_without_anything_the_defaults_hold(no_home: Path) -> None:
 
 
 def test_the_default_file_is_read_where_the_platform_puts_it(no_home: Path) -> None:
-    path = settings_file({}, {})
+    path = load_settings({}, {}).file
+    assert path is not None
     path.parent.mkdir(parents=True)
     path.write_text("theme: nord\n", encoding="utf-8")
     settings = load_settings({}, {})
