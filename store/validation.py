@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from decimal import Decimal
 
@@ -211,9 +211,3 @@ def changes_host(before: Provider, after: Provider) -> tuple[str, str] | None:
     except ValueError:
         return None
     return hosts if hosts[0] != hosts[1] else None
-
-
-def names_of(ids: Sequence[str], world: World) -> tuple[str, ...]:
-    """The models' names, for a sentence; an id that is not there stands for itself."""
-    names = {model.id: model.model_name for model in world.models}
-    return tuple(names.get(model_id, model_id) for model_id in ids)

@@ -23,7 +23,6 @@ from store.validation import (
     World,
     changes_host,
     conflicts,
-    names_of,
     problems,
 )
 from tests.store.edit_samples import KEY, model, provider, route
@@ -281,10 +280,6 @@ def test_the_first_field_comes_first() -> None:
 def test_conflicts_are_the_rules_of_the_whole() -> None:
     wrong = replace(ROUTE, name="", primary_model_id="m9", num_retries=-1)
     assert [problem.field_name for problem in conflicts(wrong, WORLD)] == ["primary_model_id"]
-
-
-def test_names_of_models_and_of_nothing() -> None:
-    assert names_of(("m1", "m9"), WORLD) == ("gpt-4o", "m9")
 
 
 @pytest.mark.parametrize(
