@@ -13,15 +13,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from store.checks import ENV_REFERENCE, check_env_name, check_url, looks_like_key, redact
+from store.checks import redact
 from store.errors import AituiError, InvalidField
 from store.quantities import parse_flag
+from store.setting_values import (
+    read_command,
+    read_env_name,
+    read_glyphs,
+    read_path,
+    read_pid,
+    read_reload,
+    read_seconds,
+    read_theme,
+    read_time_zone,
+    read_url,
+)
 from store.zones import find_zone, machine_zone
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 Glyphs = Literal["shapes", "emoji"]
+Reload = Literal["none", "hup", "command"]
 
 MAX_FILE_BYTES = 1024 * 1024
 """A settings file has a dozen lines; what is larger is some other file."""
@@ -35,6 +48,22 @@ class Settings:
     gateway_url: str = "http://127.0.0.1:4000"
     gateway_key_env: str = "LITELLM_MASTER_KEY"
     """The NAME of the variable that holds the proxy's key; never the key."""
+    config_file: Path | None = None
+    """The file that the proxy loads; what `aitui apply` writes."""
+    reload: Reload = "none"
+    """How the proxy is made to take a changed file."""
+    pid: str | None = None
+    """For `hup`: the process id of the gunicorn or granian master, or a file that holds it."""
+    reload_command: str | None = None
+    """For `command`: what restarts the proxy, e.g. `systemctl restart litellm`."""
+    reload_shell: bool = False
+    """Whether `reload_command` is given to a shell."""
+    reload_timeout: float = 120.0
+    """Seconds that the command may take."""
+    verify_timeout: float = 90.0
+    """Seconds until every worker has to serve what was applied."""
+    litellm: Path | None = None
+    """LiteLLM's own executable, to check a file with `--validate_config`."""
     env_file: Path | None = None
     """A `.env` file with further variables."""
     theme: str = "textual-dark"
@@ -91,70 +120,57 @@ class _Said:
     """The folder that a relative path starts from; None is the current one."""
 
 
-def _path(where: str, text: str) -> Path:
-    if looks_like_key(text):
-        raise InvalidField(where, "this looks like a key. Give the path of a file.")
-    if not text.isprintable():
-        raise InvalidField(where, "must not hold control characters.")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise InvalidField(where, "there is no such home folder; write the path out.") from None
-
-
-def _url(where: str, text: str) -> str:
-    if text.startswith(ENV_REFERENCE):
-        raise InvalidField(where, "give the URL itself, e.g. http://127.0.0.1:4000.")
-    url = check_url(where, text)
-    assert url is not None
-    if "?" in url or "#" in url:
-        raise InvalidField(where, "must not hold a query or a fragment (? or #).")
-    return url.rstrip("/")
-
-
-def _env_name(where: str, text: str) -> str:
-    name = check_env_name(where, text)
-    assert name is not None
-    return name
-
-
-def _theme(where: str, text: str) -> str:
-    # The themes themselves are the terminal's: it falls back where it does not know one.
-    if looks_like_key(text) or not all(ch.isalnum() or ch in "-_" for ch in text):
-        raise InvalidField(where, "must be a theme's name, e.g. textual-dark or textual-light.")
-    return text
-
-
-def _glyphs(where: str, text: str) -> str:
-    if text not in ("shapes", "emoji"):
-        raise InvalidField(where, "must be `shapes` or `emoji`.")
-    return text
-
-
-def _time_zone(where: str, text: str) -> str:
-    try:
-        find_zone(text)
-    except ValueError:
-        raise InvalidField(
-            where, "is no time zone that this machine knows. Give one such as Europe/Berlin."
-        ) from None
-    return text
-
-
 SETTINGS = (
-    Setting("store_path", "store.path", "AITUI_STORE", "--store", _path, is_path=True),
-    Setting("gateway_url", "gateway.url", "AITUI_GATEWAY_URL", "--gateway-url", _url),
+    Setting("store_path", "store.path", "AITUI_STORE", "--store", read_path, is_path=True),
+    Setting("gateway_url", "gateway.url", "AITUI_GATEWAY_URL", "--gateway-url", read_url),
     Setting(
         "gateway_key_env",
         "gateway.key_env",
         "AITUI_GATEWAY_KEY_ENV",
         "--gateway-key-env",
-        _env_name,
+        read_env_name,
     ),
-    Setting("env_file", "env_file", "AITUI_ENV_FILE", "--env-file", _path, is_path=True),
-    Setting("theme", "theme", "AITUI_THEME", "--theme", _theme),
-    Setting("glyphs", "glyphs", "AITUI_GLYPHS", "--glyphs", _glyphs),
-    Setting("time_zone", "time_zone", "AITUI_TIME_ZONE", "--time-zone", _time_zone),
+    Setting(
+        "config_file",
+        "gateway.config_file",
+        "AITUI_CONFIG_FILE",
+        "--config-file",
+        read_path,
+        is_path=True,
+    ),
+    Setting("reload", "gateway.reload", "AITUI_RELOAD", "--reload", read_reload),
+    Setting("pid", "gateway.pid", "AITUI_PID", "--pid", read_pid),
+    Setting(
+        "reload_command",
+        "gateway.reload_command",
+        "AITUI_RELOAD_COMMAND",
+        "--reload-command",
+        read_command,
+    ),
+    Setting(
+        "reload_shell", "gateway.reload_shell", "AITUI_RELOAD_SHELL", "--reload-shell", parse_flag
+    ),
+    Setting(
+        "reload_timeout",
+        "gateway.reload_timeout",
+        "AITUI_RELOAD_TIMEOUT",
+        "--reload-timeout",
+        read_seconds,
+    ),
+    Setting(
+        "verify_timeout",
+        "gateway.verify_timeout",
+        "AITUI_VERIFY_TIMEOUT",
+        "--verify-timeout",
+        read_seconds,
+    ),
+    Setting(
+        "litellm", "gateway.litellm", "AITUI_LITELLM_PATH", "--litellm", read_path, is_path=True
+    ),
+    Setting("env_file", "env_file", "AITUI_ENV_FILE", "--env-file", read_path, is_path=True),
+    Setting("theme", "theme", "AITUI_THEME", "--theme", read_theme),
+    Setting("glyphs", "glyphs", "AITUI_GLYPHS", "--glyphs", read_glyphs),
+    Setting("time_zone", "time_zone", "AITUI_TIME_ZONE", "--time-zone", read_time_zone),
     Setting("read_only", "read_only", "AITUI_READ_ONLY", "--read-only", parse_flag),
 )
 
@@ -195,7 +211,7 @@ def _file(flags: Mapping[str, str], environ: Mapping[str, str]) -> tuple[Path, b
         if text is not None:
             if not text.strip():
                 raise InvalidField(where, "is empty. Give a file, or leave it out.")
-            return _path(where, text), True
+            return read_path(where, text), True
     from platformdirs import user_config_path
 
     return user_config_path("aitui", appauthor=False) / "settings.yaml", False

@@ -58,6 +58,9 @@ def test_every_setting_can_be_given_in_the_file(tmp_path: Path) -> None:
         tmp_path,
         "store: {path: /srv/a.db}\n"
         "gateway:\n  url: https://proxy.example.com/litellm/\n  key_env: PROXY_KEY\n"
+        "  config_file: litellm.yaml\n  reload: hup\n  pid: /run/litellm.pid\n"
+        "  reload_command: restart it\n  reload_shell: no\n  reload_timeout: 2m\n"
+        "  verify_timeout: 30s\n  litellm: /opt/litellm/bin/litellm\n"
         "env_file: /srv/.env\ntheme: nord\nglyphs: emoji\ntime_zone: Asia/Seoul\n"
         "read_only: true\n",
     )
@@ -100,6 +103,14 @@ def test_each_setting_has_a_variable_and_a_flag(setting: object, tmp_path: Path)
         "glyphs": "emoji",
         "time_zone": "Europe/Berlin",
         "read_only": "True",
+        "config_file": "/etc/litellm/config.yaml",
+        "reload": "command",
+        "pid": "4711",
+        "reload_command": "systemctl restart 'my litellm'",
+        "reload_shell": "True",
+        "reload_timeout": "30.0",
+        "verify_timeout": "45.5",
+        "litellm": "/opt/litellm/bin/litellm",
     }
     empty = write(tmp_path, "")
     text = values[setting.field]  # type: ignore[attr-defined]

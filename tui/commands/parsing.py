@@ -17,6 +17,14 @@ GLOBAL_OPTIONS = (
     ("--store", "FILE", "the store"),
     ("--gateway-url", "URL", "the LiteLLM proxy"),
     ("--gateway-key-env", "NAME", "the NAME of the variable that holds the proxy's key"),
+    ("--config-file", "FILE", "the file that the proxy loads; what `aitui apply` writes"),
+    ("--reload", "HOW", "how the proxy takes a changed file: `none`, `hup` or `command`"),
+    ("--pid", "PID", "for hup: the gunicorn or granian master, or a file with its id"),
+    ("--reload-command", "COMMAND", "for command: what restarts the proxy"),
+    ("--reload-shell", "YES", "give that command to a shell: yes or no"),
+    ("--reload-timeout", "TIME", "how long that command may take (default 2m)"),
+    ("--verify-timeout", "TIME", "until when every worker has to serve it (default 90s)"),
+    ("--litellm", "FILE", "LiteLLM's executable, to check a file before it is written"),
     ("--env-file", "FILE", "a .env file with further variables"),
     ("--theme", "NAME", "the dashboard's theme"),
     ("--glyphs", "SET", "`shapes` or `emoji`"),
@@ -29,7 +37,7 @@ WRITES = "[writes]"
 EXIT_CODES = """\
 settings such as --store or --demo: see `aitui --help`
 
-exit status: 0 done, 1 {failed}, 2 wrong usage, 130 stopped with Ctrl+C"""
+exit status: 0 done, 1 {failed}, 2 {usage}, 130 stopped with Ctrl+C"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -104,10 +112,12 @@ class Commands:
         about: str = "",
         examples: Sequence[str] = (),
         failed: str = "an error",
+        usage: str = "wrong usage",
         writes: bool = False,
     ) -> Parser:
         """One command. `summary` is its line in the list; `examples` are shown by its help.
 
+        `failed` and `usage` say what the exit statuses 1 and 2 mean.
         `writes`: it changes the store, so that read-only refuses it.
         """
         if writes and self._group is not None:
@@ -120,7 +130,7 @@ class Commands:
             description=_sentence(summary)
             + (f"\n\n{about}" if about else "")
             + ("\n\nIt changes the store, so --read-only refuses it." if writes else ""),
-            epilog=epilog + EXIT_CODES.format(failed=failed),
+            epilog=epilog + EXIT_CODES.format(failed=failed, usage=usage),
             parents=[self._parent],
         )
         parser.add_argument(
@@ -160,3 +170,17 @@ def seconds(text: str) -> float:
     if not 0 < value <= 600:
         raise argparse.ArgumentTypeError("give seconds, above 0 and at most 600")
     return value
+
+
+def whole(text: str) -> int:
+    """argparse type: a whole number, 0 or more."""
+    if not (text.isascii() and text.isdigit() and int(text) < 2**62):
+        raise argparse.ArgumentTypeError("give a whole number")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """argparse type: a whole number above 0."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**62):
+        raise argparse.ArgumentTypeError("give a whole number above 0")
+    return int(text)
