@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 
 import yaml
@@ -328,6 +329,9 @@ class _Builder:
         return set(result) if node.tag == _PREFIX + "set" else result
 
 
+SMALLEST: Final = 1e-12
+LARGEST: Final = 1e16
+"""Numbers between these are written out, without an exponent."""
 _WORDS_OF_PARSERS: Final = "y n yes no on off true false null none nil nan inf infinity e undefined"
 _WORDS: Final = frozenset(_WORDS_OF_PARSERS.split())
 
@@ -346,13 +350,16 @@ class _Dumper(yaml.SafeDumper):
         return self.represent_scalar(_PREFIX + "str", data, style=style)
 
     def represent_number(self, data: float) -> yaml.ScalarNode:
-        # YAML 1.1 wants a dot before the exponent; 1.2 reads that form as well.
         text = repr(data)
+        if "e" in text and SMALLEST <= abs(data) < LARGEST:
+            text = f"{Decimal(text):f}"  # 0.000003, as people write prices
+            text += "" if "." in text else ".0"
         if math.isnan(data):
             text = ".nan"
         elif math.isinf(data):
             text = ".inf" if data > 0 else "-.inf"
         elif "." not in text and "e" in text:
+            # YAML 1.1 wants a dot before the exponent; 1.2 reads that form as well.
             text = text.replace("e", ".0e", 1)
         return self.represent_scalar(_PREFIX + "float", text)
 
