@@ -59,6 +59,14 @@ class ImportRefused(AituiError):
     """A configuration file that is not taken over; nothing was written."""
 
 
+class ConfigFileError(AituiError):
+    """The proxy's file cannot be read, locked, backed up or written."""
+
+
+class ReloadFailed(AituiError):
+    """The proxy could not be made to load its file."""
+
+
 class FailureKind(StrEnum):
     """Why a call through the proxy failed, as far apart as the operator's next step differs."""
 

@@ -38,6 +38,7 @@ _PARK = {
 }
 """Free a unique name, and the default's place, until the same transaction writes the real ones:
 things may have swapped their names."""
+_UNTIL = "SELECT * FROM audit_log WHERE id <= ? ORDER BY id"
 _UNSEEN = {"version", "position"}
 """Fields that change by themselves, so no difference is made of them."""
 
@@ -159,16 +160,29 @@ class History:
             NotFound: no such change.
         """
         entry = await self.entry(entry_id)
+        row = await self._database.one(
+            "SELECT max(id) FROM audit_log WHERE change_id = ?", (entry.change_id,)
+        )
+        assert row is not None
+        return await self.restore_at(int(row[0]), actor=actor)
+
+    async def restore_at(self, audit_id: int, *, actor: str) -> tuple[str, ...]:
+        """Bring every provider, model and route to how it was after that row of the audit log."""
         async with self._database.write() as tx:
-            rows = await tx.all(
-                "SELECT * FROM audit_log WHERE id <="
-                " (SELECT max(id) FROM audit_log WHERE change_id = ?) ORDER BY id",
-                (entry.change_id,),
-            )
-            present = await self._present(tx)
-            wanted: Wanted = dict.fromkeys(present)
-            wanted |= replay(map(read_entry, rows))
-            return await self._reach(tx, wanted, present, actor, "restore")
+            return await self.restore_in(tx, audit_id, actor=actor)
+
+    async def restore_in(self, tx: Transaction, audit_id: int, *, actor: str) -> tuple[str, ...]:
+        """As `restore_at`, in a transaction that does more."""
+        present = await self._present(tx)
+        rows = await tx.all(_UNTIL, (audit_id,))
+        wanted: Wanted = dict.fromkeys(present)
+        wanted |= replay(map(read_entry, rows))
+        return await self._reach(tx, wanted, present, actor, "restore")
+
+    async def world_at(self, audit_id: int) -> World:
+        """Everything as it was after that row of the audit log; nothing is changed."""
+        states = replay(map(read_entry, await self._database.all(_UNTIL, (audit_id,))))
+        return _world(thing for thing in states.values() if thing is not None)
 
     async def _present(self, tx: Transaction) -> dict[Key, AnyThing]:
         return {
@@ -268,6 +282,15 @@ def _as_present(thing: AnyThing | None, present: AnyThing | None) -> AnyThing | 
     return replace(thing, version=present.version, health=cast("Provider | Model", present).health)
 
 
+def _world(things: Iterable[AnyThing]) -> World:
+    things = tuple(things)
+    return World(
+        tuple(thing for thing in things if isinstance(thing, Provider)),
+        tuple(thing for thing in things if isinstance(thing, Model)),
+        tuple(thing for thing in things if isinstance(thing, Route)),
+    )
+
+
 def _check(steps: Sequence[Step], present: Mapping[Key, AnyThing]) -> None:
     """Raise Rejected or InUse if the state that is to be reached breaks a rule."""
     state = dict(present)
@@ -276,12 +299,7 @@ def _check(steps: Sequence[Step], present: Mapping[Key, AnyThing]) -> None:
             state.pop(key, None)
         else:
             state[key] = after
-    things = state.values()
-    world = World(
-        tuple(thing for thing in things if isinstance(thing, Provider)),
-        tuple(thing for thing in things if isinstance(thing, Model)),
-        tuple(thing for thing in things if isinstance(thing, Route)),
-    )
+    world = _world(state.values())
     gone = {key: before for key, before, after in steps if before is not None and after is None}
     users: tuple[Model | Route, ...] = (*world.models, *world.routes)
     for thing in users:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 
 from store.database import Row, Value
 from store.domain import Route
@@ -59,3 +61,17 @@ class Routes(Topic[Route]):
                 "make another the default first."
             )
         return await super().set_enabled(thing_id, enabled, actor=actor, version=version)
+
+    async def retired(self, present: Iterable[Route]) -> tuple[Route, ...]:
+        """Routes that were removed, disabled: an alias of that name in a file was ours.
+
+        `present` are the routes that count as there; another one of theirs is retired as well.
+        """
+        there = tuple(present)
+        ids, names = {route.id for route in there}, {route.name for route in there}
+        rows = await self._database.all(f"SELECT * FROM {self.table.name} ORDER BY id")  # noqa: S608
+        return tuple(
+            replace(route, is_enabled=False, is_default=False)
+            for route in map(self.table.read, rows)
+            if route.id not in ids and route.name not in names
+        )
