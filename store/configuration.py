@@ -9,17 +9,20 @@ file's. Importing the same file twice changes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store.audit import write_audit
+from store.chains import Chains, read_chains
 from store.database import SqliteDatabase, Transaction
 from store.domain import ImportReport, Model, Provider, Route
-from store.errors import StoreError
+from store.errors import ImportRefused, StoreError
 from store.models import Models
 from store.providers import Providers
+from store.revisions import record_import
 from store.routes import Routes
 from store.times import Clock, to_text
 from store.topic import Thing, Topic, thing_name
@@ -31,21 +34,33 @@ if TYPE_CHECKING:
 EXPORT_TRIES = 10
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What an import kept: the document around the models, and the file's own text."""
+
+    document: str
+    text: str | None
+    """None where it could not be kept; the export then makes a layout of its own."""
+
+
 @dataclass(slots=True)
-class _Draft:
+class Draft:
     """What an import is going to write: pairs of (before, after), before None for a new thing."""
 
     providers: list[tuple[Provider | None, Provider]] = field(default_factory=list)
     models: list[tuple[Model | None, Model]] = field(default_factory=list)
     routes: list[tuple[Route | None, Route]] = field(default_factory=list)
-    kept_before: str | None = None
+    kept_before: _Kept | None = None
     unchanged: int = 0
     only_in_store: list[str] = field(default_factory=list)
 
     def changes(self, file: ConfigFile) -> bool:
         """Whether there is anything to write."""
         things = self.providers or self.models or self.routes
-        return bool(things) or self.kept_before != file.kept
+        return bool(things) or self.kept_changes(file)
+
+    def kept_changes(self, file: ConfigFile) -> bool:
+        return self.kept_before != _Kept(file.kept, file.text)
 
     def names(self, *, new: bool) -> tuple[str, ...]:
         pairs: Iterable[tuple[str, Provider | Model | Route | None, Provider | Model | Route]] = [
@@ -98,8 +113,7 @@ class Configuration:
                 # Now that nobody else can write: another import may have been faster.
                 draft = await self._draft(file)
                 await self._write(tx, draft, file, actor)
-        kept_changes = draft.kept_before != file.kept
-        kept = ("kept configuration",) if kept_changes else ()
+        kept = ("kept configuration",) if draft.kept_changes(file) else ()
         first = draft.kept_before is None
         return ImportReport(
             source=file.source,
@@ -115,51 +129,61 @@ class Configuration:
     async def export(self) -> str:
         """LiteLLM's file as the store would have it, in YAML. Keys are references only.
 
+        It is the file of the last import with what was changed since; its comments and its layout
+        stay, unless it included other files.
+
         Raises:
             StoreError: others changed the store at each try, so that no two reads fit together.
+            InvalidField: the store's routes contradict each other.
         """
-        from store.gateway.config_export import export_yaml
-
         for _ in range(EXPORT_TRIES):
             version = await self._database.version()
             kept = await self._kept()
             providers, models = await self._providers.all(), await self._models.all()
             routes = await self._routes.all()
+            routes += await self._routes.retired(routes)
             if await self._database.version() == version:
                 break
         else:
             raise StoreError("export: the store is changed all the time. Try again.")
         ordered = sorted(models, key=lambda model: (model.position, model.id))
-        return export_yaml(kept or "", providers, ordered, routes)
+        return await asyncio.to_thread(_export, kept, providers, ordered, routes)
 
-    async def _kept(self) -> str | None:
-        row = await self._database.one("SELECT document FROM kept_config WHERE id = 1")
-        return None if row is None else str(row["document"])
+    async def _kept(self) -> _Kept | None:
+        row = await self._database.one("SELECT document, source_text FROM kept_config WHERE id = 1")
+        return None if row is None else _Kept(row["document"], row["source_text"])
 
-    async def _draft(self, file: ConfigFile) -> _Draft:
-        draft = _Draft(kept_before=await self._kept())
-        provider_ids = _match_providers(file.providers, await self._providers.all(), draft)
-        _match_models(file.models, provider_ids, await self._models.all(), draft)
-        _match_routes(file.routes, await self._routes.all(), draft)
+    async def _draft(self, file: ConfigFile) -> Draft:
+        draft = Draft(kept_before=await self._kept())
+        providers, models = await self._providers.all(), await self._models.all()
+        provider_ids = match_providers(file.providers, providers, draft)
+        match_models(file.models, provider_ids, models, draft, providers=file.providers)
+        names = RouteNames(read_chains((), models, providers), file.models)
+        match_routes(file.routes, await self._routes.all(), names, draft)
         return draft
 
-    async def _write(self, tx: Transaction, draft: _Draft, file: ConfigFile, actor: str) -> None:
+    async def _write(self, tx: Transaction, draft: Draft, file: ConfigFile, actor: str) -> None:
         await _write_pairs(tx, self._providers, draft.providers, actor)
         await _write_pairs(tx, self._models, draft.models, actor)
         await _write_pairs(tx, self._routes, draft.routes, actor)
-        if draft.kept_before != file.kept:
+        if draft.kept_changes(file):
             await self._write_kept(tx, draft.kept_before, file, actor)
+        text = file.text or _export(
+            _Kept(file.kept, None), file.providers, file.models, file.routes
+        )
+        await record_import(tx, at=self._clock(), actor=actor, file=file.source, yaml=text)
 
     async def _write_kept(
-        self, tx: Transaction, before: str | None, file: ConfigFile, actor: str
+        self, tx: Transaction, before: _Kept | None, file: ConfigFile, actor: str
     ) -> None:
         now = self._clock()
         await tx.execute(
-            "INSERT INTO kept_config (id, document, source, imported_at) VALUES (1, ?, ?, ?)"
+            "INSERT INTO kept_config (id, document, source_text, source, imported_at)"
+            " VALUES (1, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET document = excluded.document,"
-            " source = excluded.source, imported_at = excluded.imported_at,"
-            " version = kept_config.version + 1",
-            (file.kept, file.source, to_text(now)),
+            " source_text = excluded.source_text, source = excluded.source,"
+            " imported_at = excluded.imported_at, version = kept_config.version + 1",
+            (file.kept, file.text, file.source, to_text(now)),
         )
         await write_audit(
             tx,
@@ -169,9 +193,28 @@ class Configuration:
             entity="configuration",
             entity_id="kept",
             name=file.source,
-            before=None if before is None else {"document": before},
+            before=None if before is None else {"document": before.document},
             after={"document": file.kept},
         )
+
+
+def _export(
+    kept: _Kept | None,
+    providers: Sequence[Provider],
+    models: Sequence[Model],
+    routes: Sequence[Route],
+) -> str:
+    from store.gateway.config_export import export_yaml
+    from store.gateway.desired import base_of_text, desired_file
+
+    base = None
+    if kept is not None and kept.text is not None:
+        # The rules for a file may have become stricter since it was imported.
+        with suppress(ImportRefused):
+            base = base_of_text(kept.text, name="the imported file")
+    if base is not None:
+        return desired_file(base, providers, models, routes).text
+    return export_yaml(kept.document if kept else "", providers, models, routes)
 
 
 async def _write_pairs(
@@ -184,8 +227,8 @@ async def _write_pairs(
             await topic.update(tx, before, after, actor, action="import")
 
 
-def _match_providers(
-    wanted: Iterable[Provider], present: Iterable[Provider], draft: _Draft
+def match_providers(
+    wanted: Iterable[Provider], present: Iterable[Provider], draft: Draft
 ) -> dict[str, str]:
     """Plan the providers; the file's provider id -> the store's."""
 
@@ -213,15 +256,25 @@ def _match_providers(
     return ids
 
 
-def _match_models(
-    wanted: Iterable[Model], provider_ids: dict[str, str], present: Iterable[Model], draft: _Draft
+def match_models(
+    wanted: Sequence[Model],
+    provider_ids: dict[str, str],
+    present: Iterable[Model],
+    draft: Draft,
+    *,
+    providers: Iterable[Provider] = (),
 ) -> None:
+    """Plan the models.
+
+    Args:
+        providers: those of `wanted`, to leave a model alone that the file says in other words.
+    """
     by_id = {model.id: model for model in present}
-    seen = set()
+    by_provider = {provider.id: provider for provider in providers}
+    stays = _keeps_order(wanted, by_id)
     for item in wanted:
         model = replace(item, provider_id=provider_ids[item.provider_id])
-        seen.add(model.id)
-        found = by_id.get(model.id)
+        found = by_id.pop(model.id, None)
         if found is None:
             draft.models.append((None, model))
             continue
@@ -231,18 +284,58 @@ def _match_models(
             display_name=model.display_name if named else found.display_name,
             description=model.description or found.description,
             priority=found.priority,
+            position=found.position if stays else model.position,
             is_enabled=found.is_enabled,
             health=found.health,
             version=found.version,
         )
-        if merged == found:
+        if merged == found or _says_the_same(found, merged, by_provider.get(item.provider_id)):
             draft.unchanged += 1
         else:
             draft.models.append((found, merged))
-    draft.only_in_store += [m.model_name for m in by_id.values() if m.id not in seen]
+    draft.only_in_store += [model.model_name for model in by_id.values()]
 
 
-def _match_routes(wanted: Iterable[Route], present: Iterable[Route], draft: _Draft) -> None:
+def _says_the_same(found: Model, merged: Model, provider: Provider | None) -> bool:
+    """Whether the file's entry is the one that the store would write itself."""
+    from store.gateway.config_export import same_entry
+
+    as_was = replace(merged, kept=found.kept)
+    return provider is not None and as_was == found and same_entry(as_was, merged, provider)
+
+
+def _keeps_order(wanted: Iterable[Model], present: Mapping[str, Model]) -> bool:
+    """Whether the file holds no new models, and the others in the store's order."""
+    found = [present.get(model.id) for model in wanted]
+    places = [(model.position, model.id) for model in found if model is not None]
+    return len(places) == len(found) and places == sorted(places)
+
+
+class RouteNames:
+    """Chains as the proxy knows them: the names of the groups that it serves."""
+
+    def __init__(self, chains: Chains, wanted: Iterable[Model]) -> None:
+        self.chains = chains
+        self.wanted = {model.id: model.model_name for model in wanted}
+
+    def kept(self, found: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
+        """The store's ids where the file says just that of them which it can say, else its own.
+
+        The file names groups, not deployments, and none that is disabled here.
+        """
+        served = [self.chains.names.get(model_id, "") for model_id in found]
+        present = tuple(dict.fromkeys(name for name in served if name in self.chains.groups))
+        same = present == tuple(dict.fromkeys(self.wanted[model_id] for model_id in wanted))
+        return found if same else wanted
+
+    def kept_primary(self, found: str | None, wanted: str | None) -> str | None:
+        same = found and wanted and self.kept((found,), (wanted,)) == (found,)
+        return found if same else wanted
+
+
+def match_routes(
+    wanted: Iterable[Route], present: Iterable[Route], names_of: RouteNames, draft: Draft
+) -> None:
     present = tuple(present)
     default = next((route for route in present if route.is_default), None)
     by_name = {route.name: route for route in present if not route.is_default}
@@ -259,6 +352,11 @@ def _match_routes(wanted: Iterable[Route], present: Iterable[Route], draft: _Dra
             id=found.id,
             name=found.name,
             description=route.description or found.description,
+            primary_model_id=names_of.kept_primary(found.primary_model_id, route.primary_model_id),
+            fallback_model_ids=names_of.kept(found.fallback_model_ids, route.fallback_model_ids),
+            context_window_fallback_ids=names_of.kept(
+                found.context_window_fallback_ids, route.context_window_fallback_ids
+            ),
             is_enabled=found.is_enabled,
             version=found.version,
         )

@@ -6,6 +6,7 @@ A value is written only where what the kept document says differs from what the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from store.domain import Model, Provider, Route
@@ -25,6 +26,7 @@ from store.gateway.config_routes import (
     section,
 )
 from store.gateway.yaml_reader import dump_yaml, read_yaml
+from store.gateway.yaml_text import same
 
 _MODEL_LIST: Final = "model_list"
 
@@ -39,7 +41,24 @@ def export_yaml(
 def export_document(
     kept: str, providers: Sequence[Provider], models: Sequence[Model], routes: Sequence[Route]
 ) -> dict[Any, Any]:
-    """The configuration file as one mapping.
+    """The configuration file as one mapping. Arguments and errors are those of `export`."""
+    return export(kept, providers, models, routes).document
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A configuration file as one mapping."""
+
+    document: dict[Any, Any]
+    order: tuple[int | None, ...]
+    """For each entry of its `model_list` the place that it had among the kept ones; None for a
+    new one."""
+
+
+def export(
+    kept: str, providers: Sequence[Provider], models: Sequence[Model], routes: Sequence[Route]
+) -> Exported:
+    """The configuration file as the store would have it.
 
     Disabled models, models of disabled providers and disabled routes are left out, and so are
     the places in chains that name such a model where its group has no other deployment.
@@ -63,9 +82,18 @@ def export_document(
     document = known.document
     entries = _ordered(known, served)
     if entries or isinstance(document.get(_MODEL_LIST), list):
-        document[_MODEL_LIST] = entries
+        document[_MODEL_LIST] = [raw for _, raw in entries]
     _RouteWriter(known, models, [model for model, _ in served]).write(routes)
-    return document
+    return Exported(document, tuple(place for place, _ in entries))
+
+
+def same_entry(model: Model, other: Model, provider: Provider) -> bool:
+    """Whether both models of `provider` would stand in the file as the same entry."""
+    try:
+        one, two = (write_entry(_kept_entry(each), each, provider) for each in (model, other))
+    except ImportRefused:
+        return False
+    return same(one, two)
 
 
 def _kept_entry(model: Model) -> Raw | None:
@@ -77,19 +105,24 @@ def _kept_entry(model: Model) -> Raw | None:
     return value
 
 
-def _ordered(known: Kept, served: Sequence[tuple[Model, Raw]]) -> list[Any]:
-    """Models in the store's order; each unknown entry behind the model that it stood behind."""
+def _ordered(known: Kept, served: Sequence[tuple[Model, Raw]]) -> list[tuple[int | None, Any]]:
+    """Models in the store's order; each unknown entry behind the model that it stood behind.
+
+    With each its place among the kept entries, None for a new one.
+    """
     present = {model.id for model, _ in served}
-    unknown_after: dict[str | None, list[Any]] = {}
+    unknown_after: dict[str | None, list[tuple[int | None, Any]]] = {}
+    places: dict[str, int] = {}
     last: str | None = None
-    for entry in known.entries:
+    for place, entry in enumerate(known.entries):
         if isinstance(entry, UnknownEntry):
-            unknown_after.setdefault(last, []).append(entry.value)
-        elif entry in present:
-            last = entry
+            unknown_after.setdefault(last, []).append((place, entry.value))
+        else:
+            places[entry] = place
+            last = entry if entry in present else last
     entries = list(unknown_after.get(None, ()))
     for model, raw in served:
-        entries += [raw, *unknown_after.get(model.id, ())]
+        entries += [(places.get(model.id), raw), *unknown_after.get(model.id, ())]
     return entries
 
 
@@ -111,7 +144,7 @@ class _RouteWriter:
         for kind in (FALLBACKS, CONTEXT_FALLBACKS):
             wanted = {key: self._chain(route, kind) for key, route in keys.items()}
             self._list(kind, wanted, first)
-        self._aliases(keys)
+        self._aliases(keys, routes)
 
     def _settings(self, route: Route) -> None:
         now = read_settings(self.document, Notes())
@@ -197,11 +230,13 @@ class _RouteWriter:
         else:
             self._empty(name, kind)
 
-    def _aliases(self, keys: dict[str, Route]) -> None:
+    def _aliases(self, keys: dict[str, Route], routes: Sequence[Route]) -> None:
         targets = alias_targets(self.document)
         kept = section(self.document, ROUTER).get(ALIASES)
         aliases = dict(kept) if isinstance(kept, dict) else {}
-        for name in self.known.aliases:
+        # One without a chain cannot be told from an alias of the operator's, but by its route.
+        ours = [route.name for route in routes if self._is_of(route, targets.get(route.name))]
+        for name in (*self.known.aliases, *ours):
             if name not in keys:
                 aliases.pop(name, None)
         for key, route in keys.items():
@@ -212,6 +247,11 @@ class _RouteWriter:
             aliases[key] = {**before, "model": group} if isinstance(before, dict) else group
         if aliases != (kept if isinstance(kept, dict) else {}):
             self._put(ROUTER, ALIASES, aliases)
+
+    def _is_of(self, route: Route, target: str | None) -> bool:
+        """Whether an alias of that target is this route's; its model may have gone with it."""
+        own = self.names.get(route.primary_model_id or "")
+        return target is not None and (target == own or (own is None and target not in self.groups))
 
     def _put(self, name: str, key: str, value: object) -> None:
         self.document[name] = {**section(self.document, name), key: value}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -17,12 +17,17 @@ from store.checks import printable
 from store.domain import Model, Provider, Route
 from store.errors import ImportRefused
 from store.gateway.config_entry import Entry, Notes, read_entry
-from store.gateway.config_include import read_document
+from store.gateway.config_include import Files, read_files
 from store.gateway.config_kept import Kept, UnknownEntry, dump_kept
 from store.gateway.config_routes import RouteReader
 from store.gateway.provider_names import base_name, display_name
 from store.gateway.secrets import clean_document
+from store.gateway.yaml_comments import key_in_comment
+from store.gateway.yaml_edit import edit_yaml
 from store.gateway.yaml_reader import Path, YamlDocument, dump_yaml, path_text
+
+MIN_SECRET: Final = 4
+"""Shorter ones stand in any text by chance."""
 
 _MODEL_LIST: Final = "model_list"
 
@@ -40,6 +45,11 @@ class ConfigFile:
     secrets_replaced: tuple[str, ...]
     """Variables that now stand where literal keys stood."""
     source: str
+    document: Mapping[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """The file's whole value: includes resolved, literal keys replaced."""
+    text: str | None = field(default=None, compare=False, repr=False)
+    """The file's own text, for the export to keep its comments and layout. None where that cannot
+    be: it includes others, or a comment of it holds a key."""
 
 
 def read_config(path: FilePath, *, replace_keys: bool = False) -> ConfigFile:
@@ -52,9 +62,37 @@ def read_config(path: FilePath, *, replace_keys: bool = False) -> ConfigFile:
         ImportRefused: it cannot be read, breaks a rule, or holds a literal key. One sentence,
             with the line.
     """
-    document, warnings = read_document(path)
+    files = read_files(path)
     source = printable(str(path))
-    return parse_config(document, source=source, replace_keys=replace_keys, warnings=warnings)
+    file = parse_config(
+        files.merged, source=source, replace_keys=replace_keys, warnings=files.warnings
+    )
+    return replace(file, text=_own_text(files, file))
+
+
+def _own_text(files: Files, file: ConfigFile) -> str | None:
+    """The file's text without its literal keys; None where it cannot be kept."""
+    if isinstance(files.first.value, dict) and "include" in files.first.value:
+        return None
+    text = files.text
+    if file.secrets_replaced:
+        text = edit_yaml(text, file.document)
+        secrets = _replaced(files.first.value, file.document)
+        if any(len(secret) >= MIN_SECRET and secret in text for secret in secrets):
+            return None  # a comment says it again
+    return text if key_in_comment(text) is None else None
+
+
+def _replaced(before: object, after: object) -> Iterator[str]:
+    """The values, as text, that stand in `before` and not in `after`."""
+    if isinstance(before, dict) and isinstance(after, Mapping):
+        for key, value in before.items():
+            yield from _replaced(value, after.get(key))
+    elif isinstance(before, list) and isinstance(after, list):
+        for value, other in zip(before, after, strict=True):
+            yield from _replaced(value, other)
+    elif before != after:
+        yield before.decode("latin-1") if isinstance(before, bytes) else str(before).strip()
 
 
 def parse_config(
@@ -89,6 +127,7 @@ def parse_config(
         warnings=(*warnings, *cleaned.warnings, *reader.warnings()),
         secrets_replaced=tuple(cleaned.replaced),
         source=source,
+        document=value,
     )
 
 
@@ -138,29 +177,13 @@ class _Reader:
 
     def _all_ids(self, entries: list[tuple[int, dict[Any, Any], Entry]]) -> dict[int, str]:
         """An id for each entry: its own, else one made from what it says."""
-        ids: dict[int, str] = {}
-        taken: set[str] = set()
+        ids = entry_ids([(index, entry) for index, _, entry in entries])
         for index, _, entry in entries:
-            if entry.id is not None and entry.id not in taken:
-                ids[index] = entry.id
-                taken.add(entry.id)
-            elif entry.id is not None:
+            if entry.id is not None and entry.id != ids[index]:
                 path = (_MODEL_LIST, index, "model_info", "id")
                 self.notes.warnings.append(
                     (path, "is the id of another model; this one gets a new id")
                 )
-        counts: dict[str, int] = {}
-        for index, _, entry in entries:
-            if index in ids:
-                continue
-            parts = (entry.model_name, entry.litellm_model, entry.api_base, entry.api_key_env)
-            basis = json.dumps(parts)
-            number = counts.get(basis, 0)
-            while (new := _derived("m-", basis, number)) in taken:
-                number += 1
-            counts[basis] = number + 1
-            taken.add(new)
-            ids[index] = new
         return ids
 
     def _model(self, index: int, model_id: str, raw: dict[Any, Any], entry: Entry) -> Model:
@@ -219,6 +242,30 @@ class _Reader:
             f"{text if ';' in text else text + '; kept as it is'}."
             for path, text in self.notes.warnings
         ]
+
+
+def entry_ids(entries: Sequence[tuple[int, Entry]]) -> dict[int, str]:
+    """The id of each entry, by its index: its own where it is the first with it, else one made
+    from what it says."""
+    ids: dict[int, str] = {}
+    taken: set[str] = set()
+    for index, entry in entries:
+        if entry.id is not None and entry.id not in taken:
+            ids[index] = entry.id
+            taken.add(entry.id)
+    counts: dict[str, int] = {}
+    for index, entry in entries:
+        if index in ids:
+            continue
+        parts = (entry.model_name, entry.litellm_model, entry.api_base, entry.api_key_env)
+        basis = json.dumps(parts)
+        number = counts.get(basis, 0)
+        while (new := _derived("m-", basis, number)) in taken:
+            number += 1
+        counts[basis] = number + 1
+        taken.add(new)
+        ids[index] = new
+    return ids
 
 
 def _derived(prefix: str, basis: str, number: int) -> str:

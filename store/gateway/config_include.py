@@ -20,8 +20,24 @@ from store.gateway.yaml_reader import MAX_BYTES, MAX_NODES, Path, YamlDocument, 
 MAX_FILES: Final = 50
 
 
-def read_document(path: FilePath) -> tuple[YamlDocument, tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A configuration file, and what LiteLLM makes of it and the files that it includes."""
+
+    text: str
+    """The first file's own text."""
+    first: YamlDocument
+    """What it says by itself, `include` with it."""
+    included: tuple[YamlDocument, ...]
+    """The other files, in the order in which they are merged."""
+    merged: YamlDocument
+    warnings: tuple[str, ...]
+
+
+def read_files(path: FilePath, *, text: str | None = None) -> Files:
     """The file's mapping, its includes resolved, and warnings about them.
+
+    `text` is taken for what the first file says, where it is given.
 
     Raises:
         ImportRefused: a file cannot be read, is not a YAML mapping, or breaks a bound.
@@ -32,10 +48,12 @@ def read_document(path: FilePath) -> tuple[YamlDocument, tuple[str, ...]]:
         raise ImportRefused(
             f"{path} cannot be read: the current folder is gone. Change to another."
         ) from None
-    document = read_yaml(read_text(root, shown=str(path)), name=path.name)
+    first_text = read_text(root, shown=str(path)) if text is None else text
+    document = read_yaml(first_text, name=path.name)
     if document.value is None:
         raise ImportRefused(f"{path} is empty. Give LiteLLM's configuration file.")
     merged = _Merged(document)
+    files: list[YamlDocument] = []
     warnings: list[str] = []
     pending = _included(document, root)
     loaded = {root}
@@ -49,13 +67,14 @@ def read_document(path: FilePath) -> tuple[YamlDocument, tuple[str, ...]]:
         if len(loaded) > MAX_FILES:
             raise ImportRefused(f"{where}: more than {MAX_FILES} files are included.")
         try:
-            text = read_text(target, shown=redact(repr(entry)))
+            found = read_text(target, shown=redact(repr(entry)))
         except ImportRefused as error:
             raise ImportRefused(f"{where}: the included file {error}") from None
-        included = read_yaml(text, name=os.path.relpath(target, root.parent))
+        included = read_yaml(found, name=os.path.relpath(target, root.parent))
         merged.add(included)
+        files.append(included)
         pending += _included(included, target)
-    return merged.document(), tuple(warnings)
+    return Files(first_text, document, tuple(files), merged.document(), tuple(warnings))
 
 
 def read_text(path: FilePath, *, shown: str) -> str:

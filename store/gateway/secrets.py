@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from store.checks import ENV_REFERENCE, check_env_name, looks_like_key
@@ -76,12 +77,19 @@ _DENSE: Final = re.compile(
     r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_\-+=]{24,}"
     r"|(?=.*[0-9])(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9+/=]{32,}"
 )
+_NAMED: Final = re.compile(
+    r"(?<![\w.-])([\w.-]{1,64})['\"]?\s*[:=]\s*['\"]?([A-Za-z0-9_\-+/=]{24,})"
+)
+_CONSTANT: Final = re.compile(r"[A-Z0-9]+(?:_[A-Z0-9]+)+")
+"""A variable's name, as people write them."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WRAPPED_REFERENCE: Final = re.compile(
     r"\s*(?:(?:bearer|basic|token)\s+)?os\.environ/[A-Za-z_][A-Za-z0-9_]*\s*", re.IGNORECASE
 )
 _NUMBER: Final = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 _SECRET_SECTIONS: Final = ("environment_variables", "credential_values")
+_SHORT: Final = 64
+"""Characters of a name whose words are remembered: a file has the same ones over and over."""
 _REFERENCES: Final = re.compile(r"os\.environ/([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -108,6 +116,24 @@ def clean_document(document: YamlDocument, *, replace_keys: bool) -> Cleaned:
         raise ImportRefused(_refusal(document, search.found))
     cleaned = YamlDocument(value, document.lines, document.name, document.origins)
     return Cleaned(cleaned, search.warnings, list(dict.fromkeys(search.names.values())))
+
+
+def is_key(name: str, value: object, *, inside: bool = False) -> bool:
+    """Whether `value` under `name` is a literal key; `inside`: under a name that is a secret's."""
+    if value is None or isinstance(value, bool):
+        return False
+    return _is_literal(value, (name,), inside or _is_secret_name(name))
+
+
+def names_key(line: str) -> bool:
+    """Whether a line of no YAML gives a key by its name: `# api_key: 0123456789abcdef…`.
+
+    Only what reads as random counts: people write sentences behind such a name, too.
+    """
+    return any(
+        _DENSE.fullmatch(value) and not _CONSTANT.fullmatch(value) and is_key(name, value)
+        for name, value in _NAMED.findall(line)
+    )
 
 
 def _refusal(document: YamlDocument, found: list[Path]) -> str:
@@ -274,6 +300,15 @@ def _names_in_use(document: object) -> set[str]:
 
 
 def _words(name: str) -> list[str]:
+    return _short_words(name) if len(name) <= _SHORT else _split(name)
+
+
+@lru_cache(maxsize=4096)
+def _short_words(name: str) -> list[str]:
+    return _split(name)
+
+
+def _split(name: str) -> list[str]:
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
     words = [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
     # `api_key_2` and `api_key_value` are an `api_key`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pytest
 
 from store.gateway.config_export import export_yaml
 from store.gateway.config_file import read_config
+from store.gateway.desired import desired_file, read_base
 from tests.store.config_samples import CONFIGS, many_models
+from tests.store.generated_stores import SHAPES
 
 LITELLM = os.environ.get("AITUI_LITELLM")
 DEADLINE_S = 300
@@ -67,6 +70,16 @@ def export(source: Path, target: Path) -> Path:
     return target
 
 
+def edited(source: Path, target: Path) -> Path:
+    """The file as an apply of an unchanged store would write it, with its includes beside it."""
+    base = read_base(source)
+    target.parent.mkdir()
+    shutil.copytree(source.parent / "parts", target.parent / "parts")
+    result = desired_file(base, base.file.providers, base.file.models, base.file.routes)
+    target.write_bytes(result.text.encode())
+    return target
+
+
 def generated(folder: Path, count: int) -> list[Path]:
     """Files of models with prices, chains and anchors, made from a seed."""
     chance = random.Random(20260101)
@@ -92,6 +105,9 @@ def test_litellm_reads_the_export_as_it_reads_the_original(tmp_path: Path) -> No
         (str(source), str(export(source, tmp_path / f"out-{n}.yaml")))
         for n, source in enumerate(sources)
     ]
+    for n, source in enumerate(sorted(SHAPES.glob("*.yaml"))):
+        shaped = tmp_path / f"shape-{n}"
+        pairs.append((str(source), str(edited(source, shaped / source.name))))
     asked, answered = tmp_path / "pairs.json", tmp_path / "answers.json"
     asked.write_text(json.dumps(pairs))
     python = Path(str(LITELLM)).parent / "python"

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from store.domain import Model, Provider
+from store.domain import Model, Provider, Route
 from store.errors import ImportRefused, InvalidField
 from store.gateway.config_export import export_document
 from store.gateway.config_file import ConfigFile, read_config
 from store.gateway.yaml_reader import read_yaml
-from tests.store.config_samples import CONFIGS, exported
+from tests.store.config_samples import CONFIGS, exported, parse
 
 
 def sample() -> ConfigFile:
@@ -146,3 +146,15 @@ def test_every_kept_entry_reads_on_its_own() -> None:
         value = read_yaml(model.kept, name="kept").value
         assert isinstance(value, dict)
         assert value["model_info"]["id"] == model.id
+
+
+def test_a_disabled_route_without_a_chain_takes_its_alias_along() -> None:
+    file = parse(
+        "model_list: [{model_name: a, litellm_params: {model: openai/a}, model_info: {id: a}}]\n"
+        "router_settings: {model_group_alias: {mine: a, other: a}}\n"
+    )
+    route = Route("r", "mine", primary_model_id="a", is_enabled=False)
+    on = exported(file, routes=(*file.routes, replace(route, is_enabled=True)))
+    assert on["router_settings"]["model_group_alias"] == {"mine": "a", "other": "a"}
+    off = exported(file, routes=(*file.routes, route))
+    assert off["router_settings"]["model_group_alias"] == {"other": "a"}

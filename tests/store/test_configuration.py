@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import yaml
 
+from store.domain import Model
 from store.errors import ImportRefused
 from store.store import Store
 
@@ -78,6 +80,28 @@ async def test_importing_an_export_changes_nothing(store: Store, tmp_path: Path,
     assert yaml.safe_load(await store.configuration.export()) == yaml.safe_load(
         exported.read_text()
     )
+
+
+@pytest.mark.parametrize("name", ["seed.yaml", "every-construct.yaml"])
+async def test_importing_the_export_of_an_edited_store_changes_nothing_in_it(
+    store: Store, tmp_path: Path, name: str
+) -> None:
+    await store.configuration.import_file(CONFIGS / name, actor="test")
+    # One that others fall back to: its place in their chains is not the file's to say.
+    models = await store.models.all()
+    first = next(m for m in models if m.model_name in ("on", "claude-3-haiku"))
+    second = next(m for m in models if m.id != first.id)
+    await store.edit.save(first, replace(first, is_enabled=False), actor="test")
+    await store.edit.save(second, replace(second, timeout_seconds=7.5, mode="rerank"), actor="test")
+    provider = next(p for p in await store.providers.all() if p.id == second.provider_id)
+    added = Model("", provider.id, "added", "added", f"{provider.litellm_provider}/added")
+    added = await store.edit.add(added, actor="test")
+    exported = tmp_path / "exported.yaml"
+    exported.write_text(await store.configuration.export())
+    before = (await store.models.all(), await store.routes.all())
+    report = await store.configuration.import_file(exported, actor="test")
+    assert (report.created, report.changed) == ((), ("kept configuration",))
+    assert (await store.models.all(), await store.routes.all()) == before
 
 
 async def test_a_dry_run_writes_nothing(store: Store) -> None:

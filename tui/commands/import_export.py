@@ -19,8 +19,9 @@ def register(commands: Commands) -> None:
         "take over a LiteLLM configuration file",
         about=(
             "Providers, models and routes go to the store; everything else in the file is kept\n"
-            "and comes back on export. Importing the same file twice changes nothing. A file\n"
-            "that holds a literal key is refused, unless --replace-keys puts a variable there."
+            "and comes back on export, with its comments and its layout. Importing the same\n"
+            "file twice changes nothing. A file that holds a literal key is refused, unless\n"
+            "--replace-keys puts a variable there."
         ),
         examples=(
             "aitui import litellm_config.yaml --dry-run   say what would be done",
@@ -40,7 +41,11 @@ def register(commands: Commands) -> None:
         "export",
         run_export,
         "write the store as a LiteLLM configuration file",
-        about="Keys are references (os.environ/NAME). A file is replaced whole or not at all.",
+        about=(
+            "The file of the last import with what was changed since: its order, comments and\n"
+            "layout stay, unless it includes other files or a comment of it holds a key. Keys are\n"
+            "references (os.environ/NAME). A file is replaced whole or not at all."
+        ),
         examples=(
             "aitui export > litellm_config.yaml",
             "aitui export -o litellm_config.yaml --force",
