@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from store.gateway.http import Http
 
 T = TypeVar("T")
+_Parser = Callable[[bytes], T | str]
 
 CONTROL_DEADLINE_S = 10.0
 CONTROL_CAP = 4 << 20
@@ -129,10 +130,13 @@ class Gateway:
             fresh=fresh,
         )
 
-    async def read(self, path: str, parse: Callable[[bytes], T | str], *, cap: int) -> T:
+    async def read(
+        self, path: str, parse: _Parser[T], *, cap: int, new_connection: bool = False
+    ) -> T:
         """GET of one of the proxy's own endpoints: what `parse` makes of at most `cap` bytes.
 
-        A text from `parse` says what the body is instead. Raises GatewayError.
+        A text from `parse` says what the body is instead. With `new_connection` any of the
+        proxy's workers may answer. Raises GatewayError.
         """
 
         async def parsed(answer: Answer, path: str) -> T:
@@ -142,7 +146,7 @@ class Gateway:
                 raise self._bad(f"answered with {value}", path, answer.status)
             return value
 
-        return await self._control(path, parsed, cap=cap)
+        return await self._control(path, parsed, cap=cap, new_connection=new_connection)
 
     async def call_model(
         self,
@@ -213,13 +217,18 @@ class Gateway:
         return shown, None
 
     async def _control(
-        self, path: str, read: Callable[[Answer, str], Awaitable[T]], *, cap: int = CONTROL_CAP
+        self,
+        path: str,
+        read: Callable[[Answer, str], Awaitable[T]],
+        *,
+        cap: int = CONTROL_CAP,
+        new_connection: bool = False,
     ) -> T:
         """GET of one of the proxy's own endpoints, read by `read`. Raises ProxyError."""
         with self._permit() as permit:
             try:
                 answer = await self._send(
-                    permit, "GET", path, None, None, CONTROL_DEADLINE_S, cap, None
+                    permit, "GET", path, None, None, CONTROL_DEADLINE_S, cap, None, new_connection
                 )
             except TimeoutError:
                 permit.failure()
@@ -255,6 +264,7 @@ class Gateway:
         deadline_s: float,
         cap: int,
         on_chunk: Callable[[bytes], None] | None,
+        new_connection: bool = False,
     ) -> Answer:
         if self._key is not None and not (self._key.isascii() and self._key.isprintable()):
             raise ProxyError(
@@ -272,6 +282,7 @@ class Gateway:
                 deadline_s=deadline_s,
                 cap=cap,
                 on_chunk=on_chunk,
+                new_connection=new_connection,
             )
         except ProxyError as error:
             permit.failure()

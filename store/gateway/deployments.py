@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -23,11 +24,13 @@ class LiveDeployment:
 
 
 MAX_ENTRY = 128 << 10
-"""Characters of one deployment. LiteLLM 1.106.2 writes 7,700; a longer one ends the reading."""
+"""Bytes of one deployment. LiteLLM 1.106.2 writes 7,700; a longer one ends the reading."""
+USUAL_ENTRY = 16 << 10
+"""Bytes that are looked at first."""
 MAX_ENTRIES = 20_000
 
-_HEAD = re.compile(r'\s*\{\s*"data"\s*:\s*\[\s*')
-_BETWEEN = re.compile(r"\s*(,|\])\s*")
+_HEAD = re.compile(rb'\s*\{\s*"data"\s*:\s*\[\s*')
+_BETWEEN = re.compile(rb"\s*(,|\])\s*")
 
 
 def deployments_in(body: bytes) -> tuple[LiveDeployment, ...] | str:
@@ -36,45 +39,55 @@ def deployments_in(body: bytes) -> tuple[LiveDeployment, ...] | str:
     Entries that are no deployment are left out. Runs in a thread.
     """
     try:
-        found = [_deployment(entry) for entry in _entries(body)]
+        found = [_deployment(entry) for entry in entries_in(body)]
     except NotJson as problem:
         return str(problem)
     return tuple(entry for entry in found if entry is not None)
 
 
-def _entries(body: bytes) -> Iterator[object]:
-    """The entries of `data` one by one. Raises NotJson.
+def entries_in(body: bytes) -> Iterator[object]:
+    """The entries of `data` in a `/model/info` answer, one by one. Raises NotJson.
 
     Reading megabytes in one piece would hold the interpreter, and with it the screen, for as long.
     """
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        raise NotJson("something that is not JSON") from None
-    head = _HEAD.match(text)
-    if head is None or text.startswith("]", head.end()):
+    head = _HEAD.match(body)
+    if head is None or body.startswith(b"]", head.end()):
         yield from _entries_at_once(body)
         return
     decoder = json.JSONDecoder()
     position, count = head.end(), 0
     while True:
-        try:
-            entry, size = decoder.raw_decode(text[position : position + MAX_ENTRY])
-        except RecursionError:
-            raise NotJson("JSON nested too deeply to read") from None
-        except ValueError:
-            raise NotJson("JSON that breaks off or is damaged") from None
+        entry, size = _entry_at(body, position, decoder)
         count += 1
         if count > MAX_ENTRIES:
             raise NotJson(f"JSON of more than {MAX_ENTRIES} deployments")
         yield entry
         position += size
-        between = _BETWEEN.match(text, position)
+        between = _BETWEEN.match(body, position)
         if between is None:
             raise NotJson("JSON that breaks off or is damaged")
-        if between.group(1) == "]":
+        if between.group(1) == b"]":
             return
         position = between.end()
+
+
+def _entry_at(body: bytes, position: int, decoder: json.JSONDecoder) -> tuple[object, int]:
+    """The entry that begins there, and its length in bytes. Raises NotJson.
+
+    Only a piece is made a text: the whole would be there a second time.
+    """
+    for most in (USUAL_ENTRY, MAX_ENTRY):
+        try:
+            text, _ = codecs.utf_8_decode(body[position : position + most], "strict", False)
+            entry, size = decoder.raw_decode(text)
+        except UnicodeDecodeError:
+            raise NotJson("something that is not JSON") from None
+        except RecursionError:
+            raise NotJson("JSON nested too deeply to read") from None
+        except ValueError:
+            continue
+        return entry, size if text.isascii() else len(text[:size].encode())
+    raise NotJson("JSON that breaks off or is damaged")
 
 
 def _entries_at_once(body: bytes) -> list[object]:

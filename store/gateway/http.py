@@ -9,6 +9,7 @@ proxies nor a redirect can take the key elsewhere.
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import ssl
 import time
@@ -52,15 +53,9 @@ class Http:
         if key:
             headers["Authorization"] = f"Bearer {key}"
         secure = url.lower().startswith("https:")
-        limits = httpx.Limits(max_connections=16, max_keepalive_connections=8)
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            headers=headers,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(None, connect=CONNECT_S),
-            transport=_transport(ssl.create_default_context() if secure else None, limits),
-        )
+        context = ssl.create_default_context() if secure else None
+        self._client = _client(url, headers, context, keepalive=8)
+        self._once = _client(url, {**headers, "Connection": "close"}, context, keepalive=0)
 
     def __repr__(self) -> str:
         return f"Http({self._url!r})"
@@ -75,16 +70,19 @@ class Http:
         deadline_s: float,
         cap: int,
         on_chunk: Callable[[bytes], None] | None = None,
+        new_connection: bool = False,
     ) -> Answer:
         """The complete answer, whatever its status below 300 or from 400.
 
-        `on_chunk` sees each piece of a 200 as it comes; `cap` is in bytes. Raises TimeoutError
-        after `deadline_s` seconds, and ProxyError for what is no HTTP answer, a redirect, or a
-        body over the cap.
+        `on_chunk` sees each piece of a 200 as it comes; `cap` is in bytes. With `new_connection`
+        another worker of the proxy may answer than on the connections that are open. Raises
+        TimeoutError after `deadline_s` seconds, and ProxyError for what is no HTTP answer, a
+        redirect, or a body over the cap.
         """
+        client = self._once if new_connection else self._client
         try:
             async with asyncio.timeout(deadline_s):
-                return await self._exchange(method, path, params, body, cap, on_chunk)
+                return await self._exchange(client, method, path, params, body, cap, on_chunk)
         except httpx.HTTPError as error:
             raise self._as_proxy_error(error) from None
         except (httpx.InvalidURL, UnicodeError) as error:
@@ -92,6 +90,7 @@ class Http:
 
     async def _exchange(
         self,
+        client: httpx.AsyncClient,
         method: str,
         path: str,
         params: Mapping[str, str] | None,
@@ -100,32 +99,33 @@ class Http:
         on_chunk: Callable[[bytes], None] | None,
     ) -> Answer:
         started = time.monotonic()
-        async with self._client.stream(method, path, params=params, json=body) as response:
+        async with client.stream(method, path, params=params, json=body) as response:
             if 300 <= response.status_code < 400:
                 raise self._redirect(response.headers.get("location", ""), response.status_code)
-            received = bytearray()
-            count = 0
+            received = io.BytesIO()  # gives what it holds without a copy, unlike a bytearray
+            count = size = 0
             async for chunk in response.aiter_raw():
                 count += 1
                 if count % 64 == 0:
                     # Thousands of one-byte chunks may be there at once; others have a turn.
                     await asyncio.sleep(0)
-                if count > CRUMBS and len(received) < count * CRUMB_BYTES:
+                if count > CRUMBS and size < count * CRUMB_BYTES:
                     raise self._crumbs(path)
-                if len(received) + len(chunk) > cap:
+                size += len(chunk)
+                if size > cap:
                     raise ProxyError(
                         FailureKind.BAD_ANSWER,
                         f"{self._url} sent more than {_size(cap)} for {path}; the rest was not "
                         "read.",
                         "Check that the gateway URL is LiteLLM's.",
                     )
-                received += chunk
+                received.write(chunk)
                 if on_chunk is not None and response.status_code == 200:
                     on_chunk(chunk)
             return Answer(
                 status=response.status_code,
                 headers={name.lower(): value for name, value in response.headers.items()},
-                body=bytes(received),
+                body=received.getvalue(),
                 elapsed_ms=round((time.monotonic() - started) * 1000),
             )
 
@@ -195,6 +195,21 @@ class Http:
 
     async def aclose(self) -> None:
         await self._client.aclose()
+        await self._once.aclose()
+
+
+def _client(
+    url: str, headers: Mapping[str, str], context: ssl.SSLContext | None, *, keepalive: int
+) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=16, max_keepalive_connections=keepalive)
+    return httpx.AsyncClient(
+        base_url=url,
+        headers=headers,
+        trust_env=False,
+        follow_redirects=False,
+        timeout=httpx.Timeout(None, connect=CONNECT_S),
+        transport=_transport(context, limits),
+    )
 
 
 def _transport(context: ssl.SSLContext | None, limits: httpx.Limits) -> httpx.AsyncHTTPTransport:
