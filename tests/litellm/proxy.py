@@ -9,12 +9,12 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-START_S = 90
-"""LiteLLM takes half a minute to start on a small machine."""
+START_S = 180
+"""LiteLLM takes half a minute to start on a small machine, and longer on a busy one."""
 STOP_S = 5
 
 
@@ -26,6 +26,8 @@ class RealProxy:
     key: str
     config: Path
     log: Path
+    pid: int = 0
+    """The process that was started: the master, where there are workers."""
 
 
 def free_port() -> int:
@@ -36,9 +38,16 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def start_proxy(
-    executable: str, config: Path, *, key: str, environment: Mapping[str, str] | None = None
+    executable: str,
+    config: Path,
+    *,
+    key: str,
+    environment: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
 ) -> Iterator[RealProxy]:
     """Starts LiteLLM with `config`, waits until it is ready, ends it by its pid.
+
+    `arguments` are further ones of LiteLLM's command line, e.g. `--run_gunicorn`.
 
     Its environment holds nothing of ours but PATH and HOME, so that no key and no proxy of the
     machine reaches it. Raises RuntimeError with the end of its log when it does not come up.
@@ -55,6 +64,7 @@ def start_proxy(
         **(environment or {}),
     }
     command = [executable, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+    command += arguments
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, env=env, cwd=config.parent, stdout=output, stderr=subprocess.STDOUT
@@ -62,7 +72,7 @@ def start_proxy(
     try:
         url = f"http://127.0.0.1:{port}"
         _await_ready(process, url, log)
-        yield RealProxy(url, key, config, log)
+        yield RealProxy(url, key, config, log, process.pid)
     finally:
         process.terminate()
         try:
