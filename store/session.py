@@ -11,6 +11,9 @@ from store.settings import Settings
 from store.store import Store, open_store
 from store.times import Clock, utc_now
 
+VERIFY_DEMO_S = 20.0
+"""The pretend proxy serves a new file after about two seconds."""
+
 
 @asynccontextmanager
 async def open_session(
@@ -25,7 +28,16 @@ async def open_session(
 
     async with demo_environment(clock, settings.zone()) as made_up:
         demo_settings = replace(
-            settings, store_path=made_up.store_path, gateway_url=made_up.url, env_file=None
+            settings,
+            store_path=made_up.store_path,
+            gateway_url=made_up.url,
+            config_file=made_up.config_file,
+            reload="none",  # the pretend proxy sees for itself that its file has changed
+            pid=None,
+            reload_command=None,
+            litellm=None,
+            verify_timeout=VERIFY_DEMO_S,
+            env_file=None,
         )
         variables = {settings.gateway_key_env: made_up.key, **made_up.variables}
         # Nothing of the operator's own environment: the demo is the same for everyone.

@@ -1,4 +1,7 @@
-"""A scripted LiteLLM proxy for the gateway's tests: live deployments, and an answer for each."""
+"""A scripted LiteLLM proxy for the gateway's tests: live deployments, and an answer for each.
+
+`FakeLiteLLM`, which loads a configuration file and may lie about it, is in `lying_litellm`.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,12 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from store.domain import Model, Provider
+from tests.lying_litellm import KEY as KEY
+from tests.lying_litellm import FakeLiteLLM as FakeLiteLLM
+from tests.lying_litellm import Lie as Lie
+from tests.lying_litellm import main
 from tests.scripted_server import Request, Scripted, answer, serve, sse
 
-KEY = "sk-master-for-tests"
 PROVIDER = Provider(
     "openai", "openai", "OpenAI", "openai", "http://up.test/v1", api_key_env="OPENAI_API_KEY"
 )
@@ -94,3 +100,7 @@ async def proxy(
 
     async with serve(handle) as scripted:
         yield scripted
+
+
+if __name__ == "__main__":
+    main()

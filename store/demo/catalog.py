@@ -278,10 +278,13 @@ _OLLAMA = (
     ),
 )
 
+_ALL = (*_VAS, *_OPENAI, *_GEMINI, *_ANTHROPIC, *_OLLAMA)
+
 MODELS = tuple(
-    replace(model, position=position)
-    for position, model in enumerate((*_VAS, *_OPENAI, *_GEMINI, *_ANTHROPIC, *_OLLAMA))
+    replace(model, position=sum(before.is_enabled for before in _ALL[:index]))
+    for index, model in enumerate(_ALL)
 )
+"""Placed as the proxy's file has them; a model that is switched off is not in that file."""
 
 ROUTES = (
     Route(

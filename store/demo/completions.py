@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from store.demo import shapes
 from store.demo.answers import cut, tokens_in
+from store.demo.served import Deployment, Served
 from store.demo.upstream import Upstream, cost
 from store.demo.wire import EventStream, Reply, Request
-from store.domain import Model
 
 _TIMEOUT_S = 120.0
 _VECTOR_SIZE = 8
@@ -23,7 +23,7 @@ _MAX_INPUTS = 100
 class Stream:
     """A chat's answer in events, ready to be sent."""
 
-    def __init__(self, upstream: Upstream, model: Model, body: dict[str, object]) -> None:
+    def __init__(self, upstream: Upstream, model: Deployment, body: dict[str, object]) -> None:
         self._upstream = upstream
         self._model = model
         self._body = body
@@ -56,13 +56,13 @@ class Stream:
         await events.event("[DONE]")
 
 
-async def chat(upstream: Upstream, request: Request) -> Reply | Stream:
+async def chat(upstream: Upstream, served: Served, request: Request) -> Reply | Stream:
     """One chat completion: an answer, a failure in LiteLLM's shape, or a stream to be sent."""
     started = time.monotonic()
     body = _json_object(request)
     if isinstance(body, Reply):
         return body
-    model = upstream.find(body.get("model"))
+    model = upstream.find(served, body.get("model"))
     if model is None:
         return shapes.unknown_model("/chat/completions", body.get("model"))
     messages = body.get("messages")
@@ -93,13 +93,13 @@ async def chat(upstream: Upstream, request: Request) -> Reply | Stream:
     return Reply(value, headers=headers)
 
 
-async def embeddings(upstream: Upstream, request: Request) -> Reply:
+async def embeddings(upstream: Upstream, served: Served, request: Request) -> Reply:
     """Vectors for one text or a list of texts."""
     started = time.monotonic()
     body = _json_object(request)
     if isinstance(body, Reply):
         return body
-    model = upstream.find(body.get("model"))
+    model = upstream.find(served, body.get("model"))
     if model is None:
         return shapes.unknown_model("/embeddings", body.get("model"))
     given = body.get("input")
@@ -123,7 +123,7 @@ async def embeddings(upstream: Upstream, request: Request) -> Reply:
     return Reply(value, headers=headers)
 
 
-async def health(upstream: Upstream, models: list[Model]) -> Reply:
+async def health(upstream: Upstream, models: list[Deployment]) -> Reply:
     """A call to each deployment at once, as `/health` makes them."""
     failures = await asyncio.gather(*(upstream.check(model) for model in models))
     return shapes.health_report(zip(models, failures, strict=True))
@@ -151,7 +151,7 @@ def _failed(upstream: Upstream, failure: Reply) -> Reply:
 
 def _headers(
     upstream: Upstream,
-    model: Model,
+    model: Deployment,
     body: dict[str, object],
     price: Decimal | None,
     started: float | None = None,
@@ -164,7 +164,7 @@ def _headers(
         ("x-litellm-call-id", upstream.call_id()),
         ("x-litellm-model-id", model.id),
         ("x-litellm-model-name", model.litellm_model),
-        ("x-litellm-model-api-base", shapes.api_base(model)),
+        ("x-litellm-model-api-base", model.api_base),
         ("x-litellm-version", shapes.VERSION),
         ("x-litellm-model-group", str(body["model"])),
         ("x-litellm-attempted-retries", "0"),
@@ -178,7 +178,7 @@ def _headers(
     return tuple(headers)
 
 
-def _timeout_s(body: dict[str, object], model: Model) -> float:
+def _timeout_s(body: dict[str, object], model: Deployment) -> float:
     given = body.get("timeout")
     if isinstance(given, int | float) and math.isfinite(given) and given > 0:
         return min(float(given), _TIMEOUT_S)

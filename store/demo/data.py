@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from store.audit import write_audit
 from store.database import SqliteDatabase, Transaction
 from store.demo.catalog import MODELS, PROVIDERS, ROUTES
+from store.demo.served import CONFIG
 from store.demo.traffic import make_traffic
 from store.domain import HealthStatus
+from store.gateway.config_file import ConfigFile, read_config
 from store.models import Models
 from store.providers import Providers
+from store.revisions import record_import
 from store.routes import Routes
 from store.times import to_text
 from store.usage import Usage
 
 ACTOR = "demo"
 SOURCE = "demo"
-
-
-def kept_document() -> str:
-    """The file around the models, as an import would have kept it."""
-    from store.gateway.config_kept import Kept, dump_kept  # brings yaml
-
-    document = {
-        "model_list": [],
-        "router_settings": {
-            "routing_strategy": "latency-based-routing",
-            "num_retries": 3,
-            "timeout": 120,
-            "allowed_fails": 3,
-            "cooldown_time": 30,
-        },
-        "litellm_settings": {"drop_params": True},
-        "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY"},
-    }
-    return dump_kept(Kept(document=document, entries=[model.id for model in MODELS]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +66,24 @@ _MODEL_CHECKS = {
 
 
 async def fill_demo(database: SqliteDatabase, usage: Usage, now: datetime, zone: ZoneInfo) -> None:
-    """Write the demo into an empty store. The same `now` and `zone` give the same rows."""
+    """Write the demo into an empty store. The same `now` and `zone` give the same rows.
+
+    What the proxy's file holds is in it as an import would have brought it in.
+    """
     created = now - timedelta(days=90)
+    file = await asyncio.to_thread(read_config, CONFIG)
     async with database.write() as tx:
-        await _insert_things(database, tx, created)
-        await _insert_kept(tx, created)
+        await _insert_things(database, tx, created, {m.id: m.kept for m in file.models})
+        await _insert_kept(tx, created, file)
         await _insert_health(tx, now)
     traffic = make_traffic(now, zone)
     await usage.record_rollups(traffic.rollups)
     await usage.record(traffic.records)
 
 
-async def _insert_things(database: SqliteDatabase, tx: Transaction, at: datetime) -> None:
+async def _insert_things(
+    database: SqliteDatabase, tx: Transaction, at: datetime, kept: Mapping[str, str]
+) -> None:
     def clock() -> datetime:
         return at
 
@@ -100,16 +92,16 @@ async def _insert_things(database: SqliteDatabase, tx: Transaction, at: datetime
     for provider in PROVIDERS:
         await providers.insert(tx, provider, ACTOR)
     for model in MODELS:
-        await models.insert(tx, model, ACTOR)
+        await models.insert(tx, replace(model, kept=kept.get(model.id, "")), ACTOR)
     for route in ROUTES:
         await routes.insert(tx, route, ACTOR)
 
 
-async def _insert_kept(tx: Transaction, at: datetime) -> None:
-    document = kept_document()
+async def _insert_kept(tx: Transaction, at: datetime, file: ConfigFile) -> None:
     await tx.execute(
-        "INSERT INTO kept_config (id, document, source, imported_at) VALUES (1, ?, ?, ?)",
-        (document, SOURCE, to_text(at)),
+        "INSERT INTO kept_config (id, document, source_text, source, imported_at)"
+        " VALUES (1, ?, ?, ?, ?)",
+        (file.kept, file.text, SOURCE, to_text(at)),
     )
     await write_audit(
         tx,
@@ -120,8 +112,9 @@ async def _insert_kept(tx: Transaction, at: datetime) -> None:
         entity_id="kept",
         name=SOURCE,
         before=None,
-        after={"document": document},
+        after={"document": file.kept},
     )
+    await record_import(tx, at=at, actor=ACTOR, file=CONFIG.name, yaml=file.text or "")
 
 
 async def _insert_health(tx: Transaction, now: datetime) -> None:

@@ -1,38 +1,24 @@
-"""The JSON that LiteLLM 1.106.2 answers, for the demo's deployments."""
+"""The JSON that LiteLLM 1.106.2 answers, for the deployments that are loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
+from typing import Final
 
-from store.checks import per_token_from_1k
 from store.demo.answers import Trouble
-from store.demo.catalog import MODELS, PROVIDERS, ROUTES
+from store.demo.prices import PRICES, cost_per_token
+from store.demo.served import Deployment, Served
 from store.demo.wire import Reply
-from store.domain import Model
 
 VERSION = "1.106.2"
 COOLDOWN_S = 25
 
-SERVED = tuple(model for model in MODELS if model.is_enabled)
-"""What was exported to the proxy: a model that is switched off is not in its file."""
-
-ALIASES = {
-    route.name: next(m.model_name for m in MODELS if m.id == route.primary_model_id)
-    for route in ROUTES
-    if not route.is_default
-}
-"""`model_group_alias`: clients ask for these routes by name."""
-
-_BASES = {provider.id: provider.api_base_url for provider in PROVIDERS}
-_PREFIXES = {provider.id: provider.litellm_provider for provider in PROVIDERS}
-_NAMES = {model.id: model.model_name for model in MODELS}
 _EXCEPTION_NAMES = {"openai": "OpenAIException", "anthropic": "AnthropicException"}
-
-
-def api_base(model: Model) -> str:
-    """The upstream that LiteLLM names in its headers; empty where litellm knows it by itself."""
-    return _BASES[model.provider_id] or ""
+_FALLBACK_TYPES: Final = {
+    "general": "fallbacks",
+    "context_window": "context_window_fallbacks",
+    "content_policy": None,
+}
 
 
 def error(
@@ -53,6 +39,12 @@ def key_refused() -> Reply:
     return error(400, "No connected db.", "no_db_connection")
 
 
+def no_database() -> Reply:
+    """What settings that are kept in a database answer without one."""
+    text = "DB not connected. This endpoint needs a database; set DATABASE_URL to enable it."
+    return Reply({"detail": {"error": text}}, 400)
+
+
 def unknown_model(path: str, name: object) -> Reply:
     message = (
         f"{path.removeprefix('/v1')}: Invalid model name passed in model={name}. "
@@ -61,7 +53,7 @@ def unknown_model(path: str, name: object) -> Reply:
     return error(400, message, "invalid_request_error")
 
 
-def timed_out(model: Model, timeout_s: float) -> Reply:
+def timed_out(model: Deployment, timeout_s: float) -> Reply:
     message = (
         "litellm.Timeout: APITimeoutError - Request timed out. Error_str: Request timed out. - "
         f"timeout value={timeout_s}, time taken={timeout_s + 0.01:.2f} seconds"
@@ -76,9 +68,9 @@ def rate_limited() -> Reply:
     return error(429, message, "throttling_error", ("llm_provider-retry-after", "60"))
 
 
-def trouble(model: Model, kind: Trouble) -> Reply:
+def trouble(model: Deployment, kind: Trouble) -> Reply:
     """How a misbehaving deployment answers."""
-    name = _EXCEPTION_NAMES.get(_PREFIXES[model.provider_id], "Exception")
+    name = _EXCEPTION_NAMES.get(model.prefix, "Exception")
     if kind is Trouble.OVERLOADED:
         message = (
             f"litellm.InternalServerError: {name} - "
@@ -116,70 +108,61 @@ def readiness_details() -> dict[str, object]:
     }
 
 
-def model_list() -> dict[str, object]:
-    """`/v1/models`: one entry a group."""
-    groups = {model.model_name: model for model in reversed(SERVED)}
-    data = [
-        {
-            "id": name,
-            "object": "model",
-            "created": 1_677_610_602,
-            "owned_by": "openai",
-            "mode": groups[name].mode,
-            "max_input_tokens": groups[name].context_window,
-            "max_output_tokens": groups[name].max_tokens,
-        }
-        for name in dict.fromkeys(model.model_name for model in SERVED)
-    ]
+def model_list(served: Served) -> dict[str, object]:
+    """`/v1/models`: one entry a group, and one an alias that is not hidden."""
+    names = dict.fromkeys(
+        [
+            *(each.model_name for each in served.deployments),
+            *(name for name in served.aliases if name not in served.hidden),
+        ]
+    )
+    data = [_listed(name, served.group(name)[0]) for name in names if served.group(name)]
     return {"data": data, "object": "list"}
 
 
-def cost_per_token(per_1k: Decimal | None) -> float | None:
-    """LiteLLM's unit of price."""
-    return None if per_1k is None else float(per_token_from_1k(per_1k))
-
-
-def model_info(model: Model) -> dict[str, object]:
-    """One entry of `/model/info`. The key never appears in it."""
-    costs = {
-        "input_cost_per_token": cost_per_token(model.input_cost_per_1k),
-        "output_cost_per_token": cost_per_token(model.output_cost_per_1k),
+def _listed(name: str, first: Deployment) -> dict[str, object]:
+    return {
+        "id": name,
+        "object": "model",
+        "created": 1_677_610_602,
+        "owned_by": "openai",
+        "mode": first.mode,
+        "max_input_tokens": first.context_window,
+        "max_output_tokens": first.max_tokens,
     }
-    params: dict[str, object] = {name: cost for name, cost in costs.items() if cost is not None}
-    params |= {"model": model.litellm_model, "use_in_pass_through": False}
-    if api_base(model):
-        params["api_base"] = api_base(model)
-    if model.timeout_seconds is not None:
-        params["timeout"] = model.timeout_seconds
-    info = {
-        **{name: cost or 0.0 for name, cost in costs.items()},
-        "id": model.id,
-        "db_model": False,
-        "mode": model.mode,
-        "key": model.litellm_model,
-        "max_tokens": model.max_tokens,
-        "max_input_tokens": model.context_window,
-        "max_output_tokens": model.max_tokens,
-        "litellm_provider": _PREFIXES[model.provider_id],
-        "supports_vision": model.supports_vision,
-        "supports_function_calling": model.supports_function_calling,
-        "supports_native_streaming": model.supports_streaming,
-    }
-    return {"model_name": model.model_name, "litellm_params": params, "model_info": info}
 
 
-def model_group_info(group: str | None) -> dict[str, object]:
+def model_info(served: Served, model_id: str | None) -> Reply:
+    """`/model/info`: the deployments, and those of each alias once more under its name."""
+    if model_id is not None:
+        found = [each.row for each in served.deployments if each.id == model_id]
+        if not found:
+            text = f"Model id = {model_id} not found on litellm proxy"
+            return Reply({"detail": {"error": text}}, 400)
+        return Reply({"data": found})
+    if not served.deployments:
+        text = "LLM Model List not loaded in. Make sure you passed models in your config.yaml."
+        return Reply({"detail": {"error": text}}, 500)
+    rows = [each.row for each in served.deployments]
+    for alias in served.aliases:
+        if alias not in served.hidden:
+            rows += [{**each.row, "model_name": alias} for each in served.group(alias)]
+    return Reply({"data": rows})
+
+
+def model_group_info(served: Served, group: str | None) -> dict[str, object]:
     """`/model_group/info`: one entry a group, or the group asked for."""
-    names = dict.fromkeys(m.model_name for m in SERVED if group in (None, m.model_name))
-    return {"data": [_group(name) for name in names]}
+    names = dict.fromkeys(
+        each.model_name for each in served.deployments if group in (None, each.model_name)
+    )
+    return {"data": [_group(name, served.group(name)) for name in names]}
 
 
-def _group(name: str) -> dict[str, object]:
-    members = [model for model in SERVED if model.model_name == name]
+def _group(name: str, members: tuple[Deployment, ...]) -> dict[str, object]:
     first = members[0]
     return {
         "model_group": name,
-        "providers": sorted({_PREFIXES[model.provider_id] for model in members}),
+        "providers": sorted({model.prefix for model in members}),
         "max_input_tokens": first.context_window,
         "max_output_tokens": first.max_tokens,
         "input_cost_per_token": cost_per_token(first.input_cost_per_1k),
@@ -190,64 +173,44 @@ def _group(name: str) -> dict[str, object]:
     }
 
 
-def callbacks() -> dict[str, object]:
+def callbacks(served: Served) -> dict[str, object]:
     """`/get/config/callbacks`: the live router settings are in here."""
-    default = next(route for route in ROUTES if route.is_default)
-    chains: list[dict[str, list[str]]] = []
-    context: list[dict[str, list[str]]] = []
-    for route in ROUTES:
-        group = _NAMES[route.primary_model_id or ""] if route.is_default else route.name
-        for chain, ids in (
-            (chains, route.fallback_model_ids),
-            (context, route.context_window_fallback_ids),
-        ):
-            if ids:
-                chain.append({group: [_NAMES[model_id] for model_id in ids]})
     return {
         "status": "success",
         "callbacks": [],
         "alerts": [],
-        "router_settings": {
-            "routing_strategy": default.routing_strategy,
-            "routing_strategy_args": {},
-            "allowed_fails": 3,
-            "cooldown_time": 30,
-            "num_retries": default.num_retries,
-            "timeout": default.timeout_seconds,
-            "retry_after": 0,
-            "fallbacks": chains,
-            "context_window_fallbacks": context,
-            "model_group_retry_policy": {},
-            "model_group_alias": ALIASES,
-        },
+        "active_alerting_destinations": [],
+        "router_settings": served.router,
         "available_callbacks": {},
     }
 
 
+def fallback(served: Served, name: str, kind: str) -> Reply:
+    """`/fallback/{model}`: the chain of one name, or 404 where it has none."""
+    if kind not in _FALLBACK_TYPES:
+        detail = {"loc": ["query", "fallback_type"], "msg": "Input should be 'general', …"}
+        return Reply({"detail": [detail]}, 422)
+    setting = _FALLBACK_TYPES[kind]
+    chain = served.chain(setting, name) if setting is not None else []
+    if not chain:
+        text = f"No {kind} fallbacks configured for model '{name}'"
+        return Reply({"detail": {"error": text}}, 404)
+    return Reply({"model": name, "fallback_models": chain, "fallback_type": kind})
+
+
 def cost_map() -> dict[str, object]:
     """`/public/litellm_model_cost_map`, for the demo's models alone."""
-    return {
-        model.litellm_model.partition("/")[2]: {
-            "input_cost_per_token": cost_per_token(model.input_cost_per_1k) or 0.0,
-            "output_cost_per_token": cost_per_token(model.output_cost_per_1k) or 0.0,
-            "litellm_provider": _PREFIXES[model.provider_id],
-            "max_input_tokens": model.context_window,
-            "max_output_tokens": model.max_tokens,
-            "mode": model.mode,
-            "supports_vision": model.supports_vision,
-        }
-        for model in reversed(SERVED)
-    }
+    return {name: price.map_entry() for name, price in PRICES.items()}
 
 
-def health_report(results: Iterable[tuple[Model, Reply | None]]) -> Reply:
+def health_report(results: Iterable[tuple[Deployment, Reply | None]]) -> Reply:
     """`/health`: 503 where none is healthy, also for a name that nobody knows."""
     healthy: list[object] = []
     unhealthy: list[object] = []
     for model, failure in results:
         entry: dict[str, object] = {"model": model.litellm_model, "model_id": model.id}
-        if api_base(model):
-            entry["api_base"] = api_base(model)
+        if model.api_base:
+            entry["api_base"] = model.api_base
         if failure is None:
             healthy.append(entry)
         else:

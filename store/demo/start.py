@@ -15,7 +15,7 @@ from store.times import Clock
 
 @dataclass(frozen=True, slots=True)
 class DemoEnvironment:
-    """What the demo's settings name: the store's file, the proxy's base URL, and its key.
+    """What the demo's settings name: the store's file, the proxy's base URL, key and file.
 
     `variables` are the providers' variables that count as set. One provider's is left out.
     """
@@ -23,6 +23,7 @@ class DemoEnvironment:
     store_path: Path
     url: str
     key: str = field(repr=False)
+    config_file: Path
     variables: Mapping[str, str] = field(repr=False)
 
 
@@ -40,15 +41,18 @@ async def demo_environment(
     # Only the demo needs these: the dashboard's start does not wait for them.
     from store.demo.catalog import VARIABLES
     from store.demo.proxy import DemoProxy
+    from store.demo.served import CONFIG
 
     folder = Path(tempfile.mkdtemp(prefix="aitui-demo-"))
     try:
         store_path = folder / "aitui.db"
+        config_file = folder / CONFIG.name
+        shutil.copyfile(CONFIG, config_file)
         await _fill(store_path, clock, zone)
-        proxy = DemoProxy(pace=pace)
+        proxy = DemoProxy(config_file, variables=VARIABLES, pace=pace)
         try:
             url = await proxy.start()
-            yield DemoEnvironment(store_path, url, proxy.key, VARIABLES)
+            yield DemoEnvironment(store_path, url, proxy.key, config_file, VARIABLES)
         finally:
             await proxy.stop()
     finally:

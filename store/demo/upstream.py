@@ -12,8 +12,8 @@ from random import Random
 from store.checks import per_token_from_1k
 from store.demo import shapes
 from store.demo.answers import ANSWERS, BEHAVIOURS, DEFAULT_ANSWERS, Behaviour, Trouble
+from store.demo.served import Deployment, Served
 from store.demo.wire import Reply
-from store.domain import Model
 
 _WINDOW_S = 60.0
 _HEALTHY = Behaviour()
@@ -28,23 +28,24 @@ class Upstream:
         self._limit = requests_per_minute
         self._calls: defaultdict[str, deque[float]] = defaultdict(deque)
 
-    def find(self, name: object) -> Model | None:
+    def find(self, served: Served, name: object) -> Deployment | None:
         """The deployment of that id, or one of the group of that name or alias."""
-        group = shapes.ALIASES.get(name, name) if isinstance(name, str) else None
-        found = [model for model in shapes.SERVED if model.id == name]
-        found = found or [model for model in shapes.SERVED if model.model_name == group]
+        if not isinstance(name, str):
+            return None
+        found = [each for each in served.deployments if each.id == name]
+        found = found or list(served.group(name))
         return self._rng.choice(found) if found else None
 
     def call_id(self) -> str:
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
-    def answer(self, model: Model) -> str:
+    def answer(self, model: Deployment) -> str:
         return self._rng.choice(ANSWERS.get(model.id, DEFAULT_ANSWERS))
 
     def vector(self, size: int) -> list[float]:
         return [round(self._rng.uniform(-0.1, 0.1), 6) for _ in range(size)]
 
-    async def begin(self, model: Model, timeout_s: float) -> Reply | None:
+    async def begin(self, model: Deployment, timeout_s: float) -> Reply | None:
         """Wait for the first token. The failure to answer with, or None."""
         behaviour = BEHAVIOURS.get(model.id, _HEALTHY)
         wait_s = self._rng.uniform(*behaviour.first_token_s) * self._pace
@@ -56,7 +57,7 @@ class Upstream:
             return shapes.trouble(model, behaviour.trouble)
         return shapes.rate_limited() if self._is_over_limit(model) else None
 
-    async def words(self, model: Model, words: list[str]) -> AsyncIterator[str]:
+    async def words(self, model: Deployment, words: list[str]) -> AsyncIterator[str]:
         """The words of an answer, each when it is spoken."""
         behaviour = BEHAVIOURS.get(model.id, _HEALTHY)
         for index, word in enumerate(words):
@@ -64,7 +65,7 @@ class Upstream:
                 await asyncio.sleep(self._rng.uniform(*behaviour.word_s) * self._pace)
             yield word
 
-    async def check(self, model: Model) -> Reply | None:
+    async def check(self, model: Deployment) -> Reply | None:
         """A health check's call. A cooldown does not stop it: it goes past the router."""
         behaviour = BEHAVIOURS.get(model.id, _HEALTHY)
         await asyncio.sleep(self._rng.uniform(*behaviour.first_token_s) * self._pace)
@@ -72,7 +73,7 @@ class Upstream:
             return None
         return shapes.trouble(model, behaviour.trouble)
 
-    def _is_over_limit(self, model: Model) -> bool:
+    def _is_over_limit(self, model: Deployment) -> bool:
         now = asyncio.get_running_loop().time()
         calls = self._calls[model.id]
         while calls and calls[0] <= now - _WINDOW_S:
@@ -83,7 +84,7 @@ class Upstream:
         return False
 
 
-def cost(model: Model, prompt_tokens: int, completion_tokens: int) -> Decimal | None:
+def cost(model: Deployment, prompt_tokens: int, completion_tokens: int) -> Decimal | None:
     """USD of one request, or None for an unpriced model."""
     if not model.is_priced:
         return None

@@ -7,10 +7,12 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
 from store.demo.proxy import DemoProxy
+from store.demo.served import CONFIG
 
 HANG_S = 20.0
 """A generous deadline: whatever takes longer hangs."""
@@ -33,12 +35,23 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    *, pace: float = 0, deadline_s: float = 10.0, requests_per_minute: int = 60
+    config: Path = CONFIG,
+    *,
+    pace: float = 0,
+    deadline_s: float = 10.0,
+    requests_per_minute: int = 60,
+    watch_s: float | None = None,
 ) -> AsyncIterator[Running]:
     """The proxy and its client. A crash in one of its handlers fails the test."""
     crashes: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: crashes.append(context))
-    proxy = DemoProxy(pace=pace, deadline_s=deadline_s, requests_per_minute=requests_per_minute)
+    proxy = DemoProxy(
+        config,
+        pace=pace,
+        deadline_s=deadline_s,
+        requests_per_minute=requests_per_minute,
+        watch_s=watch_s,
+    )
     url = await proxy.start()
     headers = {"Authorization": f"Bearer {proxy.key}"}
     try:

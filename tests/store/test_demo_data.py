@@ -17,18 +17,21 @@ import yaml
 from store.checks import looks_like_key
 from store.database import SqliteDatabase, open_database
 from store.demo.catalog import KEYLESS_PROVIDER_ID, MODELS, PROVIDERS, ROUTES, VARIABLES
-from store.demo.data import fill_demo, kept_document
+from store.demo.data import fill_demo
+from store.demo.served import CONFIG
 from store.demo.start import demo_environment
 from store.demo.traffic import HABITS, MAX_RECORDS, incident_day, make_traffic
 from store.domain import Health, HealthStatus
 from store.environment import Environment
-from store.gateway.config_kept import load_kept
 from store.models import Models
 from store.periods import Period
+from store.plans import ChangeKind, Outcome
 from store.providers import Providers
+from store.revisions import Revisions
 from store.routes import Routes
 from store.session import open_session
 from store.settings import Settings
+from store.store import Store
 from store.usage import Usage
 
 NOW = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
@@ -77,7 +80,9 @@ async def test_things_come_back_as_the_catalog_has_them(tmp_path: Path) -> None:
     assert {k: replace(p, health=Health()) for k, p in providers.items()} == {
         p.id: p for p in PROVIDERS
     }
-    assert {k: replace(m, health=Health()) for k, m in models.items()} == {m.id: m for m in MODELS}
+    read = {k: replace(m, health=Health(), kept="") for k, m in models.items()}
+    assert read == {m.id: m for m in MODELS}
+    assert [bool(models[m.id].kept) for m in MODELS] == [m.is_enabled for m in MODELS]
     assert routes == {r.id: r for r in ROUTES}
     states = [provider.health.status for provider in providers.values()]
     assert set(states) == set(HealthStatus)
@@ -158,16 +163,57 @@ def test_nothing_looks_like_a_key() -> None:
     assert keyless.api_key_env is None
 
 
-def test_the_kept_configuration_is_one_that_an_export_takes() -> None:
-    kept = load_kept(kept_document())
-    assert kept.entries == [model.id for model in MODELS]
-    assert kept.document["model_list"] == []
-    assert kept.document["general_settings"] == {"master_key": "os.environ/LITELLM_MASTER_KEY"}
+@asynccontextmanager
+async def demo_session() -> AsyncIterator[Store]:
+    settings = Settings(store_path=Path("unused"), time_zone="Asia/Seoul", reload="hup", pid="1")
+    async with open_session(settings, Environment({}), demo=True, clock=lambda: NOW) as store:
+        yield store
+
+
+async def test_the_store_and_the_proxys_file_are_in_step() -> None:
+    async with demo_session() as store:
+        file = store.settings.config_file
+        assert file is not None
+        assert file.parent == store.settings.store_path.parent
+        assert await store.configuration.export() == file.read_text() == CONFIG.read_text()
+        report = await store.configuration.import_file(file, actor="me", dry_run=True)
+        assert (report.created, report.warnings) == ((), ())
+        assert set(report.changed) <= {"kept configuration"}  # which names its source
+        assert store.settings.reload == "none"
+        assert store.settings.pid is None
+
+
+async def test_a_change_is_planned_applied_and_undone() -> None:
+    async with demo_session() as store:
+        assert (await store.rollout.state(fresh=True)).in_step
+        llama = await store.models.find("llama3")
+        await store.edit.save(llama, replace(llama, timeout_seconds=7), actor="me")
+        await store.edit.remove(await store.models.find("codellama"), actor="me")
+        plan = await store.rollout.plan()
+        assert (plan.count(ChangeKind.CHANGE), plan.count(ChangeKind.DELETE)) == (1, 1)
+        assert (plan.blockers, plan.live_error, plan.drifted) == ((), None, 0)
+        applied = await store.rollout.apply(plan, actor="me")
+        assert applied.outcome is Outcome.SERVED
+        back = await store.rollout.plan(to_revision=1)
+        assert (back.count(ChangeKind.CHANGE), back.count(ChangeKind.CREATE)) == (1, 1)
+        assert (await store.rollout.apply(back, actor="me")).outcome is Outcome.SERVED
+        assert (await store.rollout.state(fresh=True)).in_step
+        assert {model.id for model in await store.models.all()} == {m.id for m in MODELS}
+
+
+async def test_what_the_file_held_is_the_first_revision(tmp_path: Path) -> None:
+    async with filled(tmp_path) as (database, _):
+        revisions = Revisions(database, lambda: NOW)
+        (first,) = await revisions.all()
+        assert (first.kind, first.outcome, first.changes) == ("import", "recorded", ())
+        assert await revisions.yaml(first.number) == CONFIG.read_text()
+        newest = await database.one("SELECT max(id) FROM audit_log")
+        assert newest is not None
+        assert await revisions.audit_id(first.number) == newest[0]
 
 
 async def test_the_proxy_runs_what_the_store_exports() -> None:
-    settings = Settings(store_path=Path("unused"), time_zone="Asia/Seoul")
-    async with open_session(settings, Environment({}), demo=True, clock=lambda: NOW) as store:
+    async with demo_session() as store:
         exported = yaml.safe_load(await store.configuration.export())
         url, key_env = store.settings.gateway_url, store.settings.gateway_key_env
         headers = {"Authorization": f"Bearer {store.environment.get(key_env)}"}
@@ -180,7 +226,9 @@ async def test_the_proxy_runs_what_the_store_exports() -> None:
             for model in await store.models.all()
             if providers[model.provider_id].lacks_key(model)
         }
-    for entry, served in zip(exported["model_list"], live, strict=True):
+    aliases = exported["router_settings"]["model_group_alias"]
+    assert [row["model_name"] for row in live[-len(aliases) :]] == list(aliases)
+    for entry, served in zip(exported["model_list"], live[: -len(aliases)], strict=True):
         assert entry["model_name"] == served["model_name"]
         assert entry["model_info"]["id"] == served["model_info"]["id"]
         params = {k: v for k, v in entry["litellm_params"].items() if k != "api_key"}

@@ -12,6 +12,7 @@ from store.checks import looks_like_key
 from store.demo.answers import ANSWERS, cut, tokens_in
 from store.demo.catalog import MODELS
 from store.demo.proxy import DemoProxy
+from store.demo.served import CONFIG
 from tests.store.running_demo import Running, running
 
 ENABLED = [model for model in MODELS if model.is_enabled]
@@ -60,7 +61,7 @@ async def test_a_missing_and_a_wrong_key_are_told_apart(demo: Running, path: str
 
 
 def test_keys_are_random_and_of_no_real_shape() -> None:
-    keys = {DemoProxy().key for _ in range(20)}
+    keys = {DemoProxy(CONFIG).key for _ in range(20)}
     assert len(keys) == 20
     assert not any(looks_like_key(key) for key in keys)
 
@@ -68,10 +69,16 @@ def test_keys_are_random_and_of_no_real_shape() -> None:
 async def test_groups_and_deployments_are_listed(demo: Running) -> None:
     listed = (await demo.client.get("/v1/models")).json()
     names = [entry["id"] for entry in listed["data"]]
-    assert names == list(dict.fromkeys(model.model_name for model in ENABLED))
+    named = dict.fromkeys(model.model_name for model in ENABLED)
+    assert names == [*named, "long-context", "fast"]
     assert (await demo.client.get("/models")).json() == listed
     info = (await demo.client.get("/model/info")).json()["data"]
-    assert [entry["model_info"]["id"] for entry in info] == [model.id for model in ENABLED]
+    rows = [(entry["model_name"], entry["model_info"]["id"]) for entry in info]
+    assert rows == [
+        *((model.model_name, model.id) for model in ENABLED),
+        ("long-context", "demo-gemini-1.5-pro"),
+        ("fast", "demo-gemini-1.5-flash"),
+    ]
     assert info[0]["litellm_params"]["input_cost_per_token"] == 1e-05
     assert not any("api_key" in entry["litellm_params"] for entry in info)
     one = await demo.client.get("/v1/model/info", params={"litellm_model_id": "demo-llama3"})

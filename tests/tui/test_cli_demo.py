@@ -55,6 +55,13 @@ def test_all_models_are_tested_and_failures_decide_the_status(tmp_path: Path) ->
     assert progress[-1].startswith(f"{summary['total']}/{summary['total']} ")
 
 
+def test_the_demo_begins_in_step_with_its_proxy(tmp_path: Path) -> None:
+    done = run(tmp_path, "--demo", "plan")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1].startswith("In step: ")
+    assert leftovers(tmp_path) == []
+
+
 def test_doctor_finds_the_demo_well_but_for_the_missing_key(tmp_path: Path) -> None:
     done = run(tmp_path, "--demo", "doctor", "--json", LITELLM_MASTER_KEY="sk-THISISAKEY1234")
     assert done.returncode == 0, done.stdout
