@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from store.checks import redact
 from store.domain import GatewayStatus, Model, Provider
 from store.environment import Environment
 from store.errors import AituiError, FailureKind, GatewayError
@@ -48,7 +49,7 @@ class Finding:
 
     level: Level
     subject: str
-    """`settings`, `store`, `gateway`, `gateway key` or `provider NAME`."""
+    """`settings`, `store`, `gateway`, `gateway key`, `apply` or `provider NAME`."""
     message: str
     mend: str | None = None
 
@@ -85,7 +86,13 @@ async def diagnose(
     opened = None if isinstance(store, AituiError) else store
     async with _proxy(settings, environment, opened) as proxy:
         findings += await _gateway(settings, environment, proxy)
+    from store.doctor_reload import reload_findings  # which imports this module
+
+    findings += await reload_findings(settings, environment)
     if opened is not None:
+        from store.doctor_apply import apply_findings
+
+        findings += await apply_findings(opened)
         findings += await _providers(environment, opened)
     return tuple(findings)
 
@@ -108,7 +115,8 @@ def _settings(settings: Settings) -> Iterator[Finding]:
             value = "none"
         elif isinstance(value, bool):
             value = "yes" if value else "no"
-        yield Finding(Level.OK, "settings", f"{setting.key} is {value} ({source})")
+        shown = _without_keys(str(value))
+        yield Finding(Level.OK, "settings", f"{setting.key} is {shown} ({source})")
     if settings.env_file is not None and (mode := _mode(settings.env_file)) & 0o077:
         yield Finding(
             Level.WARN,
@@ -116,6 +124,11 @@ def _settings(settings: Settings) -> Iterator[Finding]:
             f"{settings.env_file} holds keys and others can read it (mode {mode:04o}).",
             f"chmod 600 {settings.env_file}",
         )
+
+
+def _without_keys(value: str) -> str:
+    """A setting's value; a command may hold a key, though it should name a variable."""
+    return re.sub(r"(?i)\b(bearer|basic)\s+[^\s'\"$]+", r"\1 [redacted]", redact(value))
 
 
 def _mode(path: Path) -> int:

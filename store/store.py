@@ -21,6 +21,7 @@ from store.history import History
 from store.models import Models
 from store.periods import Period
 from store.providers import Providers
+from store.rollout import Rollout
 from store.routes import Routes
 from store.settings import Settings
 from store.shared_settings import TIME_ZONE, SharedSettings
@@ -69,6 +70,18 @@ class Store:
         )
         self.gateway = GatewayService(settings, environment, clock, self.providers, self.models)
         self.catalog = Catalog(database, clock, self.gateway.price_map)
+        self.rollout = Rollout(
+            settings,
+            database,
+            clock,
+            self.providers,
+            self.models,
+            self.routes,
+            self.configuration,
+            self.edit,
+            self.history,
+            self.gateway,
+        )
         self._seen = -1
 
     async def changed(self) -> bool:

@@ -104,6 +104,15 @@ class Breaker:
             self._probing = True
         return Permit(self, self._epoch)
 
+    def reset(self) -> None:
+        """Close it and forget all: what failed had a cause that is over."""
+        self._open_until = None
+        self._pause_s = FIRST_PAUSE_S
+        self._probing = False
+        self._calls.clear()
+        self._in_a_row = 0
+        self._epoch += 1
+
     def _ended(self, epoch: int, ok: bool | None) -> None:
         if epoch != self._epoch:
             return
@@ -146,3 +155,10 @@ class Breaker:
         self._calls.clear()
         self._in_a_row = 0
         self._epoch += 1
+
+
+class NoBreaker(Breaker):
+    """Never opens: for whoever watches a proxy that is being restarted."""
+
+    def _ended(self, epoch: int, ok: bool | None) -> None:
+        return

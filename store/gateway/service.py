@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from store.times import Clock
 
 if TYPE_CHECKING:
     from store.gateway.client import Gateway
+    from store.gateway.live import Live
     from store.gateway.model_test import TestProgress
 
 
@@ -158,6 +161,36 @@ class GatewayService:
         The proxy's own environment decides in the end: it may run elsewhere.
         """
         return provider.api_key_env is None or self._environment.has(provider.api_key_env)
+
+    async def live(self) -> Live:
+        """What the proxy serves now. Raises GatewayError."""
+        gateway = await self._client()
+        from store.gateway.live import read_live
+
+        return await read_live(gateway)
+
+    def forgive(self) -> None:
+        """Ask the proxy again at once: that it was away was our doing."""
+        if self._gateway is not None:
+            self._gateway.breaker.reset()
+
+    @asynccontextmanager
+    async def observer(self) -> AsyncIterator[Gateway]:
+        """A client of its own that goes on asking while the proxy is restarted."""
+        await self._client()
+        from store.gateway.breaker import NoBreaker
+        from store.gateway.client import Gateway
+
+        gateway = Gateway(
+            self._settings.gateway_url,
+            self._environment.get(self._settings.gateway_key_env),
+            key_env=self._settings.gateway_key_env,
+            breaker=NoBreaker(time.monotonic),
+        )
+        try:
+            yield gateway
+        finally:
+            await gateway.aclose()
 
     async def close(self) -> None:
         """Close the connections to the proxy, if there are any."""

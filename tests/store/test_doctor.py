@@ -69,13 +69,15 @@ async def real_store(
     async def served() -> tuple[Model, ...]:
         return models
 
-    async with open_store(settings, Environment({})):
+    async with open_store(settings, Environment({})) as store:
         yield cast(
             Store,
             SimpleNamespace(
                 gateway=proxy,
                 providers=SimpleNamespace(all=everyone),
                 models=SimpleNamespace(all=served),
+                rollout=store.rollout,
+                zone=store.zone,
             ),
         )
 
@@ -89,7 +91,9 @@ def levels(findings: list[Finding]) -> list[str]:
 
 
 async def test_when_all_is_well_nothing_fails_and_nothing_warns(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path)
+    served = tmp_path / "litellm.yaml"
+    served.write_text("model_list: []\n")
+    settings = settings_for(tmp_path, config_file=str(served))
     environment = Environment({"LITELLM_MASTER_KEY": KEY, "OPENAI_API_KEY": KEY})
     providers = (
         Provider("p1", "openai", "OpenAI", "openai", api_key_env="OPENAI_API_KEY"),
@@ -282,7 +286,11 @@ async def test_a_damaged_store_fails(tmp_path: Path) -> None:
     async def nothing() -> tuple[Provider, ...]:
         return ()
 
+    async def finished(limit: int = 0) -> None:
+        return None
+
     fake.providers = fake.models = SimpleNamespace(all=nothing)
+    fake.rollout = SimpleNamespace(unfinished=finished, revisions=finished)
     findings = await diagnose(settings, Environment({}), fake)
     bad = [finding for finding in of(findings, "store") if finding.level is Level.FAIL]
     assert len(bad) == 1
