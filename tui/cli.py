@@ -27,8 +27,11 @@ first steps:
   aitui import litellm_config.yaml      take over a configuration
   aitui doctor                          find out what is missing
   aitui                                 the dashboard
+  aitui plan                            what the running proxy does not serve yet
+  aitui apply                           make it serve that, proved by reading it back
 
 exit status: 0 done, 1 an error or a failed test or check, 2 wrong usage, 130 stopped with Ctrl+C
+(`aitui plan` ends with 2 where something differs)
 """
 
 
@@ -91,12 +94,15 @@ def _fail(error: Exception, secrets: Sequence[str]) -> int:
 def build_parser() -> Parser:
     """The whole command line."""
     from tui.commands import (
+        apply,
         catalog,
         doctor,
         history,
         import_export,
         models,
+        plan,
         providers,
+        revisions,
         routes,
         usage,
     )
@@ -108,7 +114,19 @@ def build_parser() -> Parser:
     parser.set_defaults(handler=None, json=False, writes=False)
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser)
     commands = Commands(subparsers, global_options(shown=False))
-    for topic in (import_export, models, providers, routes, history, catalog, usage, doctor):
+    for topic in (
+        import_export,
+        models,
+        providers,
+        routes,
+        plan,
+        apply,
+        revisions,
+        history,
+        catalog,
+        usage,
+        doctor,
+    ):
         topic.register(commands)
     return parser
 

@@ -92,17 +92,39 @@ def say_fields(fields: Mapping[str, object]) -> None:
         say(f"{fit(name, width)}  {clean(value)}")
 
 
-class Progress:
-    """A bar on stderr where that is a terminal, plain lines where it is not.
+class Redrawn:
+    """A line on stderr that the next one replaces; nothing at all where that is no terminal.
 
-    The bar is redrawn with a carriage return and spaces, without escapes.
+    It is redrawn with a carriage return and spaces, without escapes.
     """
+
+    def __init__(self) -> None:
+        self._drawn = 0
+        self.is_terminal = sys.stderr.isatty()
+
+    def draw(self, text: str) -> None:
+        """Put `text` in the place of what stands there, cut to the terminal's width."""
+        self.clear()
+        if not self.is_terminal:
+            return
+        line = fit(text, min(cell_width(text), max(_columns() - 1, 0)))
+        _write(sys.stderr, line)
+        self._drawn = cell_width(line)
+
+    def clear(self) -> None:
+        """Take the line away, so that another can be written in its place."""
+        if self._drawn:
+            _write(sys.stderr, "\r" + " " * self._drawn + "\r")
+            self._drawn = 0
+
+
+class Progress:
+    """A bar on stderr where that is a terminal, plain lines where it is not."""
 
     def __init__(self, total: int) -> None:
         self._total = max(total, 1)
         self._done = 0
-        self._drawn = 0
-        self._is_terminal = sys.stderr.isatty()
+        self._line = Redrawn()
 
     def start(self) -> None:
         self._draw("")
@@ -113,26 +135,19 @@ class Progress:
         self.clear()
         if result is not None:
             say(result)
-        if self._is_terminal:
+        if self._line.is_terminal:
             self._draw(text)
         elif result is None:
             tell(f"{self._done}/{self._total} {text}")
 
     def clear(self) -> None:
         """Take the bar away, so that a line can be written in its place."""
-        if self._drawn:
-            _write(sys.stderr, "\r" + " " * self._drawn + "\r")
-            self._drawn = 0
+        self._line.clear()
 
     def _draw(self, text: str) -> None:
-        if not self._is_terminal:
-            return
         full = min(self._done, self._total) * BAR_CELLS // self._total
         bar = f"[{'#' * full}{'.' * (BAR_CELLS - full)}] {self._done}/{self._total} "
-        room = max(_columns() - len(bar) - 1, 0)
-        line = bar + fit(text, min(cell_width(text), room))
-        _write(sys.stderr, line)
-        self._drawn = cell_width(line)
+        self._line.draw(bar + text)
 
 
 @contextmanager

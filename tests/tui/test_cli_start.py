@@ -29,6 +29,10 @@ COMMANDS = [
     ("providers", "check"),
     ("routes",),
     ("routes", "list"),
+    ("plan",),
+    ("apply",),
+    ("undo",),
+    ("revisions",),
     ("usage",),
     ("doctor",),
 ]

@@ -40,6 +40,8 @@ READING: dict[tuple[str, ...], tuple[str, ...]] = {
     ("routes", "show"): ("default",),
     ("routes", "lint"): (),
     ("routes", "explain"): ("default",),
+    ("plan",): (),
+    ("revisions",): (),
     ("history",): (),
     ("history", "show"): ("1",),
     ("catalog", "show"): (),
@@ -65,11 +67,13 @@ WRITING: dict[tuple[str, ...], tuple[str, ...]] = {
     ("routes", "enable"): ("off",),
     ("routes", "disable"): ("fast",),
     ("routes", "remove"): ("fast", "--yes"),
+    ("apply",): ("--yes",),
+    ("undo",): ("1", "--yes"),
     ("history", "restore"): ("1", "--everything", "--yes"),
     ("history", "undo"): (),
     ("catalog", "refresh"): (),
 }
-NEEDS_THE_PROXY = {("catalog", "refresh")}
+NEEDS_THE_PROXY = {("catalog", "refresh"), ("apply",), ("undo",)}
 
 
 def dump(path: Path) -> list[str]:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     Thing: TypeAlias = Provider | Model | Route
 
-PROXY_AS_IT_WAS = "The running proxy is as it was; `aitui export` writes its new configuration."
+PROXY_AS_IT_WAS = (
+    "The running proxy is as it was: `aitui plan` shows the difference, `aitui apply` removes it."
+)
 
 
 class FieldOption(NamedTuple):
@@ -136,8 +138,7 @@ async def say_saved(
     store: Store, label: str, before: Thing | None, after: Thing, *, verb: str | None = None
 ) -> None:
     """Tell what was written: that it was added, or field by field what changed."""
-    from tui import output
-    from tui.commands import differences
+    from tui import differences, output
 
     if before is None:
         output.say(f"{label} is {verb or 'added'} in the store.")

@@ -173,7 +173,7 @@ async def _from_catalog(store: Store, litellm_model: str) -> dict[str, Any]:
 
 def _say_filled(filled: dict[str, Any]) -> None:
     from tui import output
-    from tui.commands.differences import shown
+    from tui.differences import shown
 
     if filled:
         output.tell("Filled in from the price catalogue:")

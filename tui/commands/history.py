@@ -29,6 +29,8 @@ _VERBS = {
 
 
 def register(commands: Commands) -> None:
+    from tui.commands.parsing import positive
+
     parser = commands.add(
         "history",
         run_history,
@@ -44,14 +46,15 @@ def register(commands: Commands) -> None:
     parser.add_argument("--entity", choices=ENTITIES, help=", ".join(ENTITIES))
     parser.add_argument("--name", metavar="NAME", help="only what is called so")
     parser.add_argument(
-        "--limit", metavar="N", type=_positive, default=DEFAULT_LIMIT, help=f"({DEFAULT_LIMIT})"
+        "--limit", metavar="N", type=positive, default=DEFAULT_LIMIT, help=f"({DEFAULT_LIMIT})"
     )
-    parser.add_argument("--before", metavar="ID", type=_positive, help="only changes before this")
+    parser.add_argument("--before", metavar="ID", type=positive, help="only changes before this")
     _register_below(commands.below(parser))
 
 
 def _register_below(group: Commands) -> None:
     from tui.commands.asking import add_yes_option
+    from tui.commands.parsing import positive
 
     parser = group.add(
         "show",
@@ -60,7 +63,7 @@ def _register_below(group: Commands) -> None:
         examples=("aitui history show 12", "aitui history show 12 --json"),
         failed="there is no such change",
     )
-    parser.add_argument("id", metavar="ID", type=_positive, help="a change's number")
+    parser.add_argument("id", metavar="ID", type=positive, help="a change's number")
     parser = group.add(
         "restore",
         run_restore,
@@ -73,7 +76,7 @@ def _register_below(group: Commands) -> None:
         failed="refused, or you said no; nothing was written",
         writes=True,
     )
-    parser.add_argument("id", metavar="ID", type=_positive, help="a change's number")
+    parser.add_argument("id", metavar="ID", type=positive, help="a change's number")
     parser.add_argument(
         "--everything", action="store_true", help="everything, not that thing alone"
     )
@@ -93,12 +96,6 @@ def _register_below(group: Commands) -> None:
     parser.add_argument(
         "change", metavar="CHANGE", nargs="?", help="a change's number, or a changeId of --json"
     )
-
-
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**62):
-        raise argparse.ArgumentTypeError("give a whole number above 0")
-    return int(text)
 
 
 async def run_history(context: Context, args: argparse.Namespace) -> int:
@@ -126,7 +123,7 @@ async def run_history(context: Context, args: argparse.Namespace) -> int:
 async def _names(store: Store, entries: Sequence[AuditEntry]) -> dict[str, str]:
     """id -> name for every id in these changes; what was removed since has its last name."""
     from store.history import HistoryFilter, differences
-    from tui.commands.differences import known_names
+    from tui.differences import known_names
 
     names = await known_names(store)
     values = [
@@ -156,7 +153,7 @@ def _say(
     """A change as a headline and its fields; of what came or went the fields only if `whole`."""
     from store.history import differences
     from tui import output
-    from tui.commands.differences import lines
+    from tui.differences import lines
 
     output.say(_headline(entry, zone))
     if whole or (entry.before is not None and entry.after is not None):
@@ -211,7 +208,7 @@ async def _preview(store: Store, entry: AuditEntry) -> None:
 
     from store.history import HistoryFilter, differences
     from tui import output
-    from tui.commands.differences import lines
+    from tui.differences import lines
 
     which = HistoryFilter(entity=entry.entity, entity_id=entry.entity_id)
     (newest,) = await store.history.entries(which, limit=1)

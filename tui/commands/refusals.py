@@ -76,8 +76,8 @@ def _thing(error: StaleEdit) -> Thing:
 
 def _show_theirs(error: StaleEdit) -> None:
     from tui import output
-    from tui.commands.differences import SKIPPED, shown
     from tui.commands.shapes import editable
+    from tui.differences import SKIPPED, shown
 
     if error.theirs is None:
         output.tell("It is not there any more.")
