@@ -66,6 +66,7 @@ def _action(
 
 
 _APP = (
+    ("proxy.plan", "p", "plan", "Plan", "What an apply would change in the proxy"),
     ("app.help", "question_mark", "help", "Help", "What works here"),
     ("app.quit", "q", "quit", "Quit", "Leave; pending saves are finished first"),
     ("tab.models", "1", "show_tab('models')", "Models", "The models", "-"),
@@ -74,6 +75,8 @@ _APP = (
     ("tab.usage", "4", "show_tab('usage')", "Usage", "What was used and its cost", "-"),
     ("tab.previous", "left_square_bracket", "step_tab(-1)", "Previous tab", "To the left", "-p"),
     ("tab.next", "right_square_bracket", "step_tab(1)", "Next tab", "To the right", "-p"),
+    ("proxy.apply", "a", "apply", "Apply", "Make the proxy serve it, after a question", "-w"),
+    ("proxy.revisions", "V", "revisions", "Revisions", "Every apply, and the way back to it", "-"),
     ("app.undo", "u", "undo", "Undo", "Take back the last change made here", "-w"),
     ("app.history", "H", "history", "History", "Every change, and the way back", "-"),
     (
@@ -100,7 +103,7 @@ _MODELS = (
     ("model.add", "n", "add", "New", "Add a model", "w"),
     ("model.edit", "e", "edit", "Edit", "Change this model", "w"),
     ("model.test", "t", "test", "Test", "Send this model one real request"),
-    ("model.test_all", "A", "test_all", "Test all", "Test every enabled model"),
+    ("model.test_all", "A", "test_all", "Test all", "Test every enabled model", "-"),
     ("model.toggle", "space", "switch", "On/off", "Enable or disable it", "w"),
     ("model.configure", "c", "configure", "Configure", "Name its provider's key variable", "-w"),
     ("model.remove", "d", "remove", "Remove", "Remove it, after a question", "-w"),
@@ -127,7 +130,7 @@ _ROUTES = (
     ("route.edit", "e", "edit", "Edit", "Change this route", "w"),
     ("route.clone", "c", "clone", "Clone", "A new route like this one", "w"),
     ("route.explain", "x", "explain", "Explain", "Who serves a request for it"),
-    ("route.default", "D", "make_default", "Default", "Make it the default route", "w"),
+    ("route.default", "D", "make_default", "Default", "Make it the default route", "-w"),
     ("route.toggle", "space", "switch", "On/off", "Enable or disable it", "w"),
     ("route.remove", "d", "remove", "Remove", "Remove it, after a question", "-w"),
     ("route.history", "y", "thing_history", "Its history", "This route's changes", "-"),

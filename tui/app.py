@@ -22,6 +22,7 @@ from store.settings import Settings
 from store.store import Store, local_actor
 from store.times import Clock, utc_now
 from tui.actions import WRITES, Action, Place, action_commands, bindings, thing_commands
+from tui.applying import Applying
 from tui.checks import ProviderChecks
 from tui.editing import Editing
 from tui.failures import FailureMixin
@@ -95,6 +96,7 @@ class AituiApp(FailureMixin, GuardedApp):
         self.writer = SerialWriter(self._saved, self._save_failed, self._handle_exception)
         self.editing = Editing(self)
         self.checks = ProviderChecks(self)
+        self.applying = Applying(self)
         self.key_names: frozenset[str] = frozenset()
         """The providers' key variables, whose values no crash log may hold."""
         self.actor = local_actor()
@@ -137,6 +139,7 @@ class AituiApp(FailureMixin, GuardedApp):
             self.set_interval(REPAINT_S, self.post_store_changed)
             self.set_interval(STATUS_S, self._ask_proxy)
             self.set_timer(0.3, self._ask_proxy)
+            self.applying.watch()
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Textual's way to the terminal; only what changed goes there."""
@@ -155,7 +158,7 @@ class AituiApp(FailureMixin, GuardedApp):
         self.refresh()
 
     async def finish_writes(self) -> None:
-        await self.writer.finish()
+        await asyncio.gather(self.applying.finish(), self.writer.finish())
 
     def secrets(self) -> Iterable[str]:
         """Values that no crash log may hold."""
@@ -164,7 +167,7 @@ class AituiApp(FailureMixin, GuardedApp):
 
     async def on_unmount(self) -> None:
         """Finish the saves, then close the store and what belongs to it."""
-        await self.writer.finish()
+        await self.finish_writes()
         await self._resources.aclose()
 
     # --- tabs --------------------------------------------------------------------------------
@@ -234,11 +237,13 @@ class AituiApp(FailureMixin, GuardedApp):
     def _store_changed(self) -> None:
         if self.tab is not None:
             self.tab.reload()
+        self.applying.store_changed()
 
     async def action_refresh_all(self) -> None:
         self.redraw()
         self.post_store_changed()
         self._ask_proxy(fresh=True)
+        self.applying.look(fresh=True)
 
     @work(exclusive=True, group="status", exit_on_error=False)
     async def _ask_proxy(self, fresh: bool = False) -> None:
@@ -249,20 +254,7 @@ class AituiApp(FailureMixin, GuardedApp):
 
     @on(ToggleRequested)
     def _toggle(self, event: ToggleRequested) -> None:
-        topics = {
-            "providers": self.store.providers.set_enabled,
-            "models": self.store.models.set_enabled,
-            "routes": self.store.routes.set_enabled,
-        }
-        set_enabled = topics[event.topic]
-        what = f"{event.name} is {'enabled' if event.enabled else 'disabled'}"
-
-        async def save() -> object:
-            return await set_enabled(
-                event.thing_id, event.enabled, actor=self.actor, version=event.version
-            )
-
-        self.writer.submit(what, self.editing.noted(what, save))
+        self.editing.toggle(event)
 
     @on(DefaultRequested)
     def _make_default(self, event: DefaultRequested) -> None:
@@ -270,6 +262,15 @@ class AituiApp(FailureMixin, GuardedApp):
 
     async def action_history(self) -> None:
         await self.told(self.editing.show_history())
+
+    async def action_plan(self) -> None:
+        await self.told(self.applying.show_plan())
+
+    def action_apply(self) -> None:
+        self.run_edit(self.applying.apply())
+
+    async def action_revisions(self) -> None:
+        await self.told(self.applying.show_revisions())
 
     def action_undo(self) -> None:
         self.run_edit(self.editing.undo())
@@ -290,14 +291,7 @@ class AituiApp(FailureMixin, GuardedApp):
 
     @work(exclusive=True, group="catalog", exit_on_error=False)
     async def action_refresh_catalog(self) -> None:
-        """Fill the price catalogue from the proxy, for the forms."""
-        self.tell("Asking the proxy for its price map …")
-        try:
-            info = await self.store.catalog.refresh()
-        except AituiError as error:
-            self.tell(str(error), "error")
-        else:
-            self.tell(f"The price catalogue has {info.entries:,} models now.")
+        await self.told(self.editing.refresh_catalog())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Read-only hides what writes."""
@@ -313,6 +307,7 @@ class AituiApp(FailureMixin, GuardedApp):
 
     def _saved(self, what: str) -> None:
         self.tell(what)
+        self.applying.hint()
         self.post_store_changed()
 
     def _save_failed(self, what: str, error: AituiError) -> None:
@@ -368,8 +363,8 @@ class AituiApp(FailureMixin, GuardedApp):
             super().action_command_palette()
 
     async def action_quit(self) -> None:
-        """Leave; a form with changes asks first, and saves under way are finished."""
-        if len(self.screen_stack) > 1:
+        """Leave; an apply or a form with changes asks first, and saves under way are finished."""
+        if len(self.screen_stack) > 1 or self.applying.busy:
             from tui.leaving import hold_back
 
             if await hold_back(self):

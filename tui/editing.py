@@ -18,6 +18,7 @@ from tui.widgets.field_words import names_in
 
 if TYPE_CHECKING:
     from tui.app import AituiApp
+    from tui.messages import ToggleRequested
     from tui.modals.form import Desk, FormScreen
 
 AnyThing = Provider | Model | Route
@@ -53,6 +54,30 @@ class Editing:
             return result
 
         return run
+
+    def toggle(self, event: ToggleRequested) -> None:
+        """Enable or disable a thing."""
+        store = self._app.store
+        topics = {
+            "providers": store.providers.set_enabled,
+            "models": store.models.set_enabled,
+            "routes": store.routes.set_enabled,
+        }
+        set_enabled = topics[event.topic]
+        what = f"{event.name} is {'enabled' if event.enabled else 'disabled'}"
+
+        async def save() -> object:
+            return await set_enabled(
+                event.thing_id, event.enabled, actor=self._app.actor, version=event.version
+            )
+
+        self._app.writer.submit(what, self.noted(what, save))
+
+    async def refresh_catalog(self) -> None:
+        """Fill the price catalogue from the proxy, for the forms."""
+        self._app.tell("Asking the proxy for its price map …")
+        info = await self._app.store.catalog.refresh()
+        self._app.tell(f"The price catalogue has {info.entries:,} models now.")
 
     async def undo(self) -> None:
         """Take back the last change that was made since the app was opened."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.worker import WorkerCancelled
 
 from store.demo.start import demo_environment
 from store.environment import Environment
@@ -59,7 +61,8 @@ async def settled(pilot: Pilot[None]) -> None:
     for _ in range(3):
         reads = [w for w in pilot.app.workers if w.group in ("read", "status")]
         if reads:  # Textual takes an empty list for all workers
-            await pilot.app.workers.wait_for_complete(reads)
+            with contextlib.suppress(WorkerCancelled):  # a newer read took its place
+                await pilot.app.workers.wait_for_complete(reads)
         await pilot.pause()
 
 
