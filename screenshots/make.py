@@ -13,7 +13,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +25,7 @@ from store.domain import GatewayStatus, TestReport
 from store.environment import Environment
 from store.settings import Settings
 from tui.app import AituiApp
+from tui.modals.plan import PlanScreen
 from tui.modals.test_model import TestModelScreen
 from tui.widgets.header import HeaderBar
 
@@ -115,6 +116,26 @@ async def open_test(pilot: Pilot[None]) -> None:
     screen.show_report(REPORT)
 
 
+async def open_plan(pilot: Pilot[None]) -> None:
+    """Open the plan after a few edits, and a hand edit that nobody made here."""
+    app = pilot.app
+    assert isinstance(app, AituiApp)
+    store = app.store
+    config = store.settings.config_file
+    assert config is not None
+    config.write_text(config.read_text().replace("num_retries: 3", "num_retries: 5"))
+    for model in await store.models.all():
+        if model.id == "demo-gpt-4.1-vas":
+            priced = replace(model, output_cost_per_1k=Decimal("0.04"), timeout_seconds=60.0)
+            await store.edit.save(model, priced, actor=app.actor)
+        elif model.model_name == "gpt-3.5-turbo":
+            version = model.version
+            await store.models.set_enabled(model.id, False, actor=app.actor, version=version)
+    plan = await store.rollout.plan()
+    shown = replace(plan, file="/etc/litellm/litellm_config.yaml")
+    await app.push_screen(PlanScreen(app.applying, plan=shown))
+
+
 PICTURES = (
     Picture("models", (120, 40), tab("1")),
     Picture("models-80x24", (80, 24), tab("1")),
@@ -122,6 +143,7 @@ PICTURES = (
     Picture("routes", (120, 40), tab("3")),
     Picture("usage", (120, 40), tab("4")),
     Picture("test", (120, 40), open_test),
+    Picture("plan", (100, 32), open_plan),
 )
 
 
