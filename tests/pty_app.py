@@ -5,6 +5,7 @@ Every wait has a deadline, and `PtyApp` ends what it started by its process id.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -22,6 +23,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import pyte
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell ignores it for what it runs in the background, and every child would with it.
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DEADLINE_S = 20.0
 """How long a wait lasts before it fails. Generous: it is against hanging only."""
