@@ -41,7 +41,8 @@ def question_for(plan: Plan, *, smoke: bool, taken_back: Sequence[str] = ()) -> 
     deleted = [change for change in plan.changes if change.kind is ChangeKind.DELETE]
     if deleted:
         names = [f"- {clean(change_name(change), one_line=True, limit=60)}" for change in deleted]
-        lines += [f"{plural(len(deleted), 'deletion')}:", *_first(names, MOST_NAMES)]
+        count = plural(len(deleted), "deletion")
+        lines += [f"{count}, {things(deleted)}:", *_first(names, MOST_NAMES)]
     if taken_back:
         lines += [STORE_GOES_BACK, *_first([f"  {line}" for line in taken_back], MOST_TAKEN_BACK)]
     text = "\n".join(lines)
@@ -65,13 +66,12 @@ class CountedQuestion(ConfirmScreen):
     ) -> None:
         super().__init__(question, consequences, yes=yes)
         self._number = len(deleted)
-        self._things = things(deleted)
         self._hint = f"type {self._number}, then enter · n or esc no"
 
     def body(self) -> ComposeResult:
         yield Static(safe(self._consequences, limit=4_000), id="consequences", markup=False)
         with Horizontal(classes="explain-field counted"):
-            yield Label(f"Type {self._number} to delete {self._things}:", classes="counted-label")
+            yield Label(f"Type {self._number} to delete them:", classes="counted-label")
             yield Input(restrict=r"\d{0,9}", compact=True, id="count")
         with Horizontal(classes="buttons"):
             yield Button("Cancel", id="cancel", compact=True)
