@@ -102,6 +102,11 @@ class Applier:
                 )
             if made.plan.blockers:
                 raise ApplyRefused(" ".join(made.plan.blockers))
+            if made.plan.is_empty and made.plan.live_error is not None:
+                raise ApplyRefused(
+                    "the file says it already, and whether the proxy serves it could not be read: "
+                    f"{made.plan.live_error}"
+                )
             if made.plan.is_empty:
                 return await self._only_in_store(made, actor)
             return await self._carry_out(made, actor, smoke, on_step)
@@ -195,7 +200,6 @@ class Applier:
                     "Plan it again."
                 )
 
-        self._stop.clear()
         outage_ms = await self._revisions.last_outage_ms()
         try:
             async with self._gateway.observer() as observer:
@@ -285,5 +289,6 @@ class Applier:
 
         if self._lock.locked():
             raise ApplyRefused("an apply is under way here already: wait for its end.")
+        self._stop.clear()  # before the first wait, so that no later `stop` is missed
         async with self._lock, hold_lock(path, wait_s=LOCK_WAIT_S, say=say, actor=actor):
             yield

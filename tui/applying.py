@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from functools import partial
 from typing import TYPE_CHECKING
 
 from store.errors import AituiError
@@ -30,8 +29,6 @@ SOON_S = 1.0
 """So long after a change; a burst of them is one look."""
 STOP_S = 1.2
 """What an apply gets to put the old file back when the app has to leave: a signal leaves 1.5 s."""
-WAY_BACK = frozenset({StepName.RESTORE, StepName.RELOAD_BACK, StepName.VERIFY_BACK})
-"""Steps that are not stopped any more."""
 Work = Callable[[Callable[[Step], None]], Awaitable[ApplyReport | None]]
 
 
@@ -226,7 +223,7 @@ class Applying:
     async def _carry_out(self, run: ApplyRun, work: Work) -> None:
         changed: PlanChanged | None = None
         try:
-            report = await work(partial(self._told, run))
+            report = await work(run.tell)
             run.end(report, None if report is not None else "Nothing was left to be mended.")
         except PlanChanged as error:
             changed = error
@@ -238,11 +235,6 @@ class Applying:
             self._app.tell_failure(error)
         if not self._leaving:
             self._app.call_later(self._over, run, changed)
-
-    def _told(self, run: ApplyRun, step: Step) -> None:
-        run.tell(step)
-        if run.stopping and step.name not in WAY_BACK:
-            self.rollout.stop()  # asked for before the steps began, it was not heard
 
     async def _over(self, run: ApplyRun, changed: PlanChanged | None) -> None:
         """Back to the lists; an operator who looks elsewhere is told how it ended."""

@@ -301,3 +301,27 @@ async def test_a_disabled_primary_does_not_hold_an_apply_up(tmp_path: Path) -> N
         assert plan.blockers == ()
         assert any("disabled" in note for note in plan.notes)
         assert (await w.apply(plan)).outcome is Outcome.SERVED
+
+
+async def test_a_stop_is_heard_from_the_very_start(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.edit("id-alpha", timeout_seconds=45.0)
+        applying = asyncio.create_task(w.apply(await w.plan()))
+        await asyncio.sleep(0)
+        w.store.rollout.stop()
+        report = await applying
+        assert (report.outcome, report.failed_step) == (Outcome.UNDONE, StepName.CHECK), report
+        assert "stopped by the operator" in str(report.reason)
+        assert w.config.read_text() == CONFIG
+        assert (await w.apply()).outcome is Outcome.SERVED, "the next one is not stopped"
+
+
+async def test_nothing_is_said_to_be_served_that_was_not_read(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.fake.hang_up()
+        plan = await w.plan()
+        assert plan.is_empty
+        assert plan.live_error is not None
+        with pytest.raises(ApplyRefused, match="could not be read"):
+            await w.apply(plan)
+        assert len(await w.store.rollout.revisions()) == 1

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import signal
 from pathlib import Path
 
 import pytest
 
-from store.plans import StepName
 from tests.pty_app import PtyApp, python
 from tests.tui.cli_tools import MAIN, environment
-from tests.tui.rollout_tools import step
-from tui.commands.stopping import Stopping
 
 SCRIPT = """
 from tests.tui import rollout_tools as tools
@@ -122,18 +118,3 @@ def test_sigterm_says_how_far_it_got(tmp_path: Path, steps: str, told: str) -> N
         app.signal(signal.SIGTERM)
         assert app.wait() == 143
         assert told in app.text
-
-
-def test_a_first_ctrl_c_reaches_an_apply_that_began_after_it() -> None:
-    async def interrupted() -> list[str]:
-        heard: list[str] = []
-        stopping = Stopping(lambda: heard.append("stop"), heard.append)
-        stopping.step(step(StepName.CHECK))
-        assert heard == []
-        stopping.interrupt()
-        del heard[:]
-        stopping.step(step(StepName.CHECK))
-        stopping.step(step(StepName.VERIFY_BACK))
-        return heard
-
-    assert asyncio.run(interrupted()) == ["stop"]

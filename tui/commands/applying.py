@@ -210,13 +210,8 @@ class Carrying:
 
         view = StepView(as_json=self.args.json)
         with stopping_on_interrupt(self.store.rollout.stop, view.tell) as stopping:
-
-            def on_step(step: Step) -> None:
-                view(step)
-                stopping.step(step)
-
             try:
-                report = await work(on_step)
+                report = await work(view)
             except asyncio.CancelledError:
                 view.tell_stopped()
                 raise

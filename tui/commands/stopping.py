@@ -9,18 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from store.plans import StepName
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from store.plans import Step
-
-_WAY_BACK = (StepName.RESTORE, StepName.RELOAD_BACK, StepName.VERIFY_BACK)
-
 
 class Stopping:
-    """Whether the operator wants it stopped. Give `step` each step, besides showing it."""
+    """Whether the operator wants it stopped."""
 
     def __init__(self, stop: Callable[[], None], tell: Callable[[str], None]) -> None:
         self._stop = stop
@@ -36,11 +30,6 @@ class Stopping:
         self.was_asked = True
         self._stop()
         self._tell("Stopping, and undoing what was begun. Ctrl+C again leaves without proof.")
-
-    def step(self, step: Step) -> None:
-        """An apply that began after the Ctrl+C has not heard of it yet."""
-        if self.was_asked and step.name not in _WAY_BACK:
-            self._stop()
 
 
 @contextmanager
